@@ -1,0 +1,120 @@
+"""Every error of the mirror, named by what the caller does about it.
+
+    MirrorError
+    ├── ConfigurationError      the operator changes a setting; nothing was contacted
+    ├── TenantError             this tenant ends failed, the other tenants go on
+    │   ├── SecretError         the vault or the secret in it has to be mended
+    │   ├── SignInError         Entra refused the application
+    │   ├── PrivilegeError      the application lacks a permission
+    │   ├── HubNotFoundError    the shared mailbox does not exist or has no mailbox
+    │   └── NoUsersError        the tenant has nobody to mirror to
+    ├── MailboxError            this mailbox ends failed, the other mailboxes go on
+    │   └── MailboxSkippedError this mailbox cannot take part; the run can still be fine
+    └── ItemError               this item is left as it is, the rest of its mailbox goes on
+        ├── ItemChangedError    somebody saved it in between: read it and decide once more
+        ├── ItemGoneError       it is not there any more
+        └── ItemRefusedError    Graph will not have it: quarantine it
+
+A `message` says what is wrong and where, a `hint` what to do, and `code` is the stable word that the
+report, the logs and `docs/operations.md` use. None of them ever holds a secret, or a name, an address
+or a note of a contact.
+"""
+
+from collections.abc import Sequence
+
+
+class MirrorError(Exception):
+    """Base of everything the mirror raises on purpose."""
+
+    code = "Error"
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        """Keep the sentence for the operator, the hint and the code apart."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code:
+            self.code = code
+
+
+class ConfigurationError(MirrorError):
+    """The settings cannot be used; `problems` lists all that is wrong with them, a sentence each."""
+
+    code = "Configuration"
+
+    def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
+        """Join all problems into one message, so that the operator mends them in one go."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems), hint=hint)
+
+
+class TenantError(MirrorError):
+    """The tenant cannot be mirrored in this run."""
+
+    code = "TenantFailed"
+
+
+class SecretError(TenantError):
+    """A secret or certificate could not be read from the vault."""
+
+    code = "Secret"
+
+
+class SignInError(TenantError):
+    """Entra did not issue a token."""
+
+    code = "SignIn"
+
+
+class PrivilegeError(TenantError):
+    """The application lacks a permission; the hint names it."""
+
+    code = "InsufficientPrivileges"
+
+
+class HubNotFoundError(TenantError):
+    """The shared mailbox was not found."""
+
+    code = "HubNotFound"
+
+
+class NoUsersError(TenantError):
+    """No licensed user, or none of the configured test users, exists."""
+
+    code = "NoLicensedUsers"
+
+
+class MailboxError(MirrorError):
+    """The mailbox could not be read or written in this run."""
+
+    code = "MailboxFailed"
+
+
+class MailboxSkippedError(MailboxError):
+    """The mailbox cannot take part: none there, inactive, on-premises, or out of the application's scope."""
+
+    code = "MailboxSkipped"
+
+
+class ItemError(MirrorError):
+    """One item could not be read or written."""
+
+    code = "ItemFailed"
+
+
+class ItemChangedError(ItemError):
+    """The item was saved by somebody else since it was read."""
+
+    code = "ItemChanged"
+
+
+class ItemGoneError(ItemError):
+    """The item does not exist any more."""
+
+    code = "ItemGone"
+
+
+class ItemRefusedError(ItemError):
+    """Graph refuses the item for good."""
+
+    code = "ItemRefused"

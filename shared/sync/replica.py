@@ -1,0 +1,84 @@
+"""What is read of a replica: its cards as values, or the reason why it could not be read.
+
+A failed read is an `Unreadable`, a type of its own, so that it can never be taken for an empty mailbox.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.sync.contact import Contact, FieldValue
+from shared.sync.stamp import Stamp, SyncId
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One folder that takes part: the hub or a spoke.
+
+    `mailbox` is the user's object id (UPNs change, ids do not), `name` the UPN or what else a person reads.
+    """
+
+    mailbox: str
+    name: str
+    is_hub: bool = False
+    folder: str = "contacts"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One card as it was read: the contact, and what its replica knows of it. Times are UTC."""
+
+    mailbox: str
+    item_id: str
+    change_marker: str
+    contact: Contact
+    created_at: datetime
+    modified_at: datetime
+    marker: SyncId | None = None
+    stamp: Stamp | None = None
+    private: bool = False
+    unaddressed: tuple[str, ...] = ()
+    """Names of e-mail slots without an address (contrib#7966): never compared, never dropped by an update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card read by id: the item, and its whole note, which only this mailbox's own writes may see."""
+
+    item: Item
+    notes: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something could not be read or written, for the report; `skipped` when the run can still be fine."""
+
+    code: str
+    message: str
+    hint: str = ""
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A replica that was read to its end."""
+
+    replica: Replica
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A replica that was not, or not wholly, read: nothing is concluded from what it lacks."""
+
+    replica: Replica
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a write puts into a card: fields (None clears), the note if it changes, the marker if it is (re)written."""
+
+    fields: Mapping[str, FieldValue | None]
+    notes: str | None = field(default=None, repr=False)
+    marker: SyncId | None = None
+    unaddressed: tuple[str, ...] = ()
