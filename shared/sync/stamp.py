@@ -1,10 +1,12 @@
 """The stamp: our four tags in a card's note, read and written without touching the person's text.
 
-The note is the person's. Whatever is not our stamp is kept to the letter, blank lines and a sentence that
-happens to say "SyncId" included.
+The note is the person's. Whatever is not our stamp is kept to the letter, blank lines and a sentence that happens
+to say "SyncId" included. Written is one line, the last of the note, joined to the text by CRLF; read are that form
+and one tag a line, wherever a person's typing has moved them.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NewType
 
@@ -12,17 +14,16 @@ SyncId = NewType("SyncId", str)
 """A contact's identity across replicas: a lower-case GUID."""
 
 _GUID: Final = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-_TAG: Final = r"(?:CreatedBy|LastUpdatedAt|LastUpdatedBy)=[^;\r\n]*"
-_BREAK: Final = r"(?:\r\n|\n|\r)"
-_ONE_LINE: Final = rf"SyncId={_GUID}(?:;{_TAG})*;?[ \t]*"
-_TAG_LINES: Final = rf"(?:{_TAG};?[ \t]*{_BREAK})*SyncId={_GUID};?[ \t]*(?:{_BREAK}{_TAG};?[ \t]*)*"
-_STAMP: Final = re.compile(rf"(?:\A|{_BREAK})(?P<tags>{_TAG_LINES}|{_ONE_LINE})(?=\Z|{_BREAK})")
-_PAIR: Final = re.compile(r"(SyncId|CreatedBy|LastUpdatedAt|LastUpdatedBy)=([^;\r\n]*)")
+_BREAK: Final = re.compile(r"(\r\n|\n|\r)")
+_STAMP_LINE: Final = re.compile(rf"SyncId={_GUID}(?:;(?:CreatedBy|LastUpdatedAt|LastUpdatedBy)=[^;]*)*;?[ \t]*")
+_TAG_LINE: Final = re.compile(r"(CreatedBy|LastUpdatedAt|LastUpdatedBy)=[^;]*(?:;[ \t]*)?")
+_TAG: Final = re.compile(r"(SyncId|CreatedBy|LastUpdatedAt|LastUpdatedBy)=([^;]*)")
+_SEPARATORS: Final = re.compile(r"[;\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """The four tags; `updated_at` is UTC in ISO 8601, the others a UPN or an id."""
+    """The four tags; `updated_at` is UTC in ISO 8601, `created_by` and `updated_by` a UPN or an id."""
 
     sync_id: SyncId
     created_by: str = ""
@@ -30,15 +31,63 @@ class Stamp:
     updated_by: str = ""
 
     def line(self) -> str:
-        """The stamp as the one line that stands last in a note."""
-        tags = (
-            f"SyncId={self.sync_id}",
-            f"CreatedBy={_safe(self.created_by)}",
-            f"LastUpdatedAt={_safe(self.updated_at)}",
-            f"LastUpdatedBy={_safe(self.updated_by)}",
+        """The stamp as it stands in a note."""
+        return (
+            f"SyncId={self.sync_id};CreatedBy={_one_line(self.created_by)}"
+            f";LastUpdatedAt={_one_line(self.updated_at)};LastUpdatedBy={_one_line(self.updated_by)}"
         )
-        return ";".join(tags)
 
 
-def _safe(value: str) -> str:
-    return re.sub(r"[;\r\n]", " ", value).strip()
+def read_stamp(notes: str) -> tuple[str, Stamp | None]:
+    """The person's text, to the letter, and the last stamp in the note, None without one."""
+    parts = _BREAK.split(notes)
+    lines, breaks = parts[::2], ["", *parts[1::2]]
+    ours = dict(_stamp_lines(lines))
+    if not ours:
+        return notes, None
+    kept = [index for index in range(len(lines)) if index not in ours]
+    text = "".join((breaks[index] if place else "") + lines[index] for place, index in enumerate(kept))
+    last = max(ours.values())
+    return text, _stamp([lines[index] for index, block in ours.items() if block == last])
+
+
+def write_stamp(text: str, stamp: Stamp) -> str:
+    """The note that holds `text` to the letter and the stamp as its last line."""
+    return f"{text}\r\n{stamp.line()}" if text else stamp.line()
+
+
+def _stamp_lines(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """Index of every line that is ours, with the index of the SyncId line that it belongs to."""
+    taken = -1
+    for index, line in enumerate(lines):
+        if not line.startswith("SyncId=") or not _STAMP_LINE.fullmatch(line):
+            continue
+        block = [index] if ";" in line.rstrip("; \t") else _tag_block(lines, index, taken)
+        taken = max(block)
+        yield from ((place, index) for place in block)
+
+
+def _tag_block(lines: list[str], index: int, taken: int) -> list[int]:
+    """A stamp of one tag a line: the SyncId line and its neighbours, each tag once."""
+    block, seen = [index], {"SyncId"}
+    for step, end in ((-1, taken), (1, len(lines))):
+        place = index + step
+        while place != end and (tag := _TAG_LINE.fullmatch(lines[place])) and tag[1] not in seen:
+            seen.add(tag[1])
+            block.append(place)
+            place += step
+    return block
+
+
+def _stamp(lines: list[str]) -> Stamp:
+    tags = {name: value.strip() for line in lines for name, value in _TAG.findall(line)}
+    return Stamp(
+        SyncId(tags["SyncId"].lower()),
+        tags.get("CreatedBy", ""),
+        tags.get("LastUpdatedAt", ""),
+        tags.get("LastUpdatedBy", ""),
+    )
+
+
+def _one_line(value: str) -> str:
+    return _SEPARATORS.sub(" ", value).strip()
