@@ -1,0 +1,69 @@
+# The whole developer interface; .ci/run and a reviewer use the same targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# PYTHON=/path/to/python chooses another interpreter than the newest that fits.
+PYTHON ?= $(shell .ci/find-python 3.13 3.12 3.11)
+# The oldest Python that must work, if this machine has it beside the one above.
+OLDEST := $(shell .ci/find-python 3.11)
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+# What the oldest Python must show: the core, the settings, the engine and the command line.
+QUICK_TESTS := $(wildcard tests/sync tests/config tests/engine tests/cli)
+
+.PHONY: help setup demo test check format lock ci smoke oldest clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: .venv/.dev ## make .venv with everything that development needs
+
+demo: .venv/.runtime ## show the main job on a local Microsoft 365: no account, no configuration
+	.venv/bin/python -m shared demo
+
+test: .venv/.dev ## run the tests; the summary names what was not run, and why
+	.venv/bin/python -m pytest -q
+
+check: .venv/.dev ## format, lint, types, import rules
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+format: .venv/.dev ## mend format, and what the linter can mend by itself
+	.venv/bin/ruff check --fix-only --quiet .
+	.venv/bin/ruff format .
+
+lock: .venv/.dev ## bring both lock files in line with pyproject.toml
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) --group dev --constraints requirements.txt --output-file tests/requirements.txt
+
+ci: check smoke oldest ## everything that must hold before a merge
+	HYPOTHESIS_PROFILE=ci .venv/bin/python -m pytest -q --cov --cov-report=
+	.venv/bin/coverage report
+	.venv/bin/coverage report --include='shared/sync/*' --fail-under=100
+
+smoke: .venv-runtime/.runtime ## the command line and the Function app with nothing but requirements.txt
+	.venv-runtime/bin/python -m shared --help
+	.venv-runtime/bin/python -c 'import function_app; print(*map(str, function_app.app.get_functions()), sep="\n")'
+
+oldest: $(if $(OLDEST),.venv-oldest/.dev) ## the core and the command line on the oldest Python that must work
+	$(if $(OLDEST),HYPOTHESIS_PROFILE=deterministic .venv-oldest/bin/python -m pytest -q $(QUICK_TESTS),\
+		@echo 'Not run: this machine has no Python 3.11.')
+
+clean: ## remove everything that the targets above made
+	rm -rf .venv .venv-runtime .venv-oldest .coverage .*_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.SECONDARY: # the stamps are kept
+# A stamp newer than its lock file means that nothing has to be installed.
+%/.runtime: requirements.txt
+	$(if $(or $(PYTHON),$(OLDEST)),,$(error Python 3.11, 3.12 or 3.13 with venv is needed: none was found))
+	$(if $(findstring oldest,$*),$(OLDEST),$(PYTHON)) -m venv --clear $*
+	$*/bin/python $(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+%/.dev: %/.runtime tests/requirements.txt
+	$*/bin/python $(PIP_INSTALL) -r requirements.txt -r tests/requirements.txt
+	@touch $@
