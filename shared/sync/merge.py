@@ -1,0 +1,193 @@
+"""Field by field, what every replica of one contact says, and which word counts.
+
+Words are collected in a `Ballot`. Joining ballots is associative, commutative and idempotent, so replicas may be
+heard in any order, in any number of places, and the result is the same.
+"""
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.sync.contact import Contact, FieldValue
+from shared.sync.mergebase import Link, Version
+from shared.sync.replica import Item
+from shared.sync.stamp import SyncId
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Word:
+    """Who said a value and when; the greater one counts: the later, then the hub, then the greater mailbox id."""
+
+    at: datetime
+    is_hub: bool
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Who stands for one value of one field.
+
+    `kept` is the oldest card, among those mirrored before, that holds it: a value is as old as that, for a person who
+    changes another field does not say this one anew. `said` is the newest word of somebody who chose it: an edit
+    against the base, or a card not mirrored before. `value` is the one carried of those that compare as equal.
+    """
+
+    value: FieldValue | None
+    kept: Word | None = None
+    said: Word | None = None
+
+    def join(self, other: "Support") -> "Support":
+        """Both together."""
+        kept = [word for word in (self.kept, other.kept) if word]
+        said = [word for word in (self.said, other.said) if word]
+        value = min(self.value, other.value, key=_stable)
+        return Support(value, min(kept, default=None), max(said, default=None))
+
+    @property
+    def word(self) -> Word:
+        """The word that this value is weighed by."""
+        return max(word for word in (self.kept, self.said) if word)
+
+
+Votes = Mapping[FieldValue | None, Support]
+Ballot = Mapping[str, Votes]
+"""By field, the values that were said (None: cleared) with their support."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One replica's card of a contact; `mirrored` if it bore our marker or stamp before this run."""
+
+    item: Item
+    is_hub: bool
+    mirrored: bool
+    link: Link | None = None
+
+    @property
+    def word(self) -> Word:
+        """The card's time and place."""
+        return Word(self.item.modified_at, self.is_hub, self.item.mailbox)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two replicas gave a field different values: what counts, and what was kept only in report and history."""
+
+    sync_id: SyncId
+    field: str
+    winner: FieldValue | None
+    winner_word: Word
+    loser: FieldValue | None
+    loser_word: Word
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The contact that all replicas shall hold, and the words that made it differ from the current version."""
+
+    contact: Contact
+    conflicts: tuple[Conflict, ...]
+    words: Mapping[str, Word]
+
+
+def ballot(voice: Voice, current: Version | None) -> Ballot:
+    """What one replica says about the contact whose current version, if any is remembered, is `current`."""
+    if voice.link and current:
+        return _changes(voice, voice.link)
+    if current:
+        return _statements(voice, voice.item.contact.differing(current.contact))
+    return _statements(voice, voice.item.contact.fields)
+
+
+def _statements(voice: Voice, fields: Container[str]) -> Ballot:
+    """Without a base: every present value is a word; an absent one says nothing, it never erases."""
+    present = {name: value for name, value in voice.item.contact.fields.items() if name in fields}
+    if voice.mirrored:
+        return {name: {value: Support(value, kept=voice.word)} for name, value in present.items()}
+    return {name: {value: Support(value, said=voice.word)} for name, value in present.items()}
+
+
+def _changes(voice: Voice, link: Link) -> Ballot:
+    """With a base: only what differs from it is a word, a cleared field included."""
+    contact = voice.item.contact
+    return {name: _said(contact.get(name), voice.word) for name in contact.differing(link.ancestor())}
+
+
+def current_ballot(current: Version, fields: Iterable[str]) -> Ballot:
+    """The current version's own word on fields where it moved since a base that is spoken against."""
+    word = Word(current.at, is_hub=True, mailbox=current.by)
+    return {name: _said(current.contact.get(name), word) for name in fields}
+
+
+def _said(value: FieldValue | None, word: Word) -> Votes:
+    return {value: Support(value, said=word)}
+
+
+def join(one: Ballot, other: Ballot) -> Ballot:
+    """Both ballots together."""
+    return _join_all([one, other])
+
+
+def _join_all(ballots: Iterable[Ballot]) -> Ballot:
+    joined: dict[str, dict[FieldValue | None, Support]] = {}
+    for votes_by_field in ballots:
+        for name, votes in votes_by_field.items():
+            mine = joined.setdefault(name, {})
+            for value, support in votes.items():
+                mine[value] = mine[value].join(support) if value in mine else support
+    return joined
+
+
+def merge(sync_id: SyncId, voices: Iterable[Voice], current: Version | None = None) -> Merged:
+    """The merged contact; the result does not depend on the order of `voices`."""
+    voices = list(voices)
+    votes = _join_all(ballot(voice, current) for voice in voices)
+    if current:
+        votes = join(votes, current_ballot(current, _contested(votes, voices, current)))
+    return resolve(sync_id, votes, current)
+
+
+def _contested(votes: Ballot, voices: list[Voice], current: Version) -> set[str]:
+    """The fields on which the current version has a word: it moved them since the base of somebody who spoke."""
+    fields: set[str] = set()
+    for voice in voices:
+        if voice.link is None:
+            fields |= voice.item.contact.differing(current.contact)
+        elif voice.link.base.number != current.number:
+            fields |= voice.link.base.contact.differing(current.contact)
+    return fields & votes.keys()
+
+
+def resolve(sync_id: SyncId, votes: Ballot, current: Version | None = None) -> Merged:
+    """Weigh the votes: the greatest word counts, the other values become conflicts."""
+    fields = dict(current.contact.fields) if current else {}
+    words: dict[str, Word] = {}
+    conflicts: list[Conflict] = []
+    for name, candidates in sorted(votes.items()):
+        winner = max(candidates, key=lambda value: (candidates[value].word, value is not None, _stable(value)))
+        word = candidates[winner].word
+        if winner is None:
+            fields.pop(name, None)
+        else:
+            fields[name] = candidates[winner].value or winner
+        words[name] = word
+        losers = sorted((value for value in candidates if value != winner), key=_stable)
+        conflicts += [Conflict(sync_id, name, winner, word, value, candidates[value].word) for value in losers]
+    return Merged(with_display_name(Contact(fields)), tuple(conflicts), words)
+
+
+def _stable(value: FieldValue | None) -> str:
+    return repr(sorted(value)) if isinstance(value, frozenset) else repr(value)
+
+
+def with_display_name(contact: Contact) -> Contact:
+    """The contact with a display name, made of its names, company or address, when it has none.
+
+    Exchange would make one of its own, and not the same in every mailbox. Its form for names is title, given, middle,
+    surname and generation (as seen by alcionai/corso).
+    """
+    if contact.get("displayName"):
+        return contact
+    parts = (contact.text(name) for name in ("title", "givenName", "middleName", "surname", "generation"))
+    name = " ".join(part for part in parts if part) or contact.text("companyName") or contact.primary_email
+    return Contact({**contact.fields, "displayName": name}) if name else contact

@@ -1,0 +1,57 @@
+"""What is remembered between runs: versions and the links that say which of them a spoke's item last agreed with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from shared.sync.contact import Contact, FieldValue
+from shared.sync.replica import Item
+from shared.sync.stamp import SyncId
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A value that a hub contact has had; `number` rises over the whole tenant, `by` is a mailbox's id or "undo"."""
+
+    number: int
+    sync_id: SyncId
+    contact: Contact
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Joins a replica's item to a contact: the version it last agreed with, and its change marker at that time.
+
+    `residue` holds what the server gave back otherwise than it was written: such a value is no person's edit.
+    """
+
+    mailbox: str
+    item_id: str
+    sync_id: SyncId
+    change_marker: str
+    base: Version
+    residue: Mapping[str, FieldValue | None] = field(default_factory=lambda: MappingProxyType({}))
+
+    def ancestor(self) -> Contact:
+        """The content that the item had when it last agreed: the base, as this server gives it back."""
+        fields = {**self.base.contact.fields, **self.residue}
+        return Contact({name: value for name, value in fields.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A tenant's current versions by SyncId, and its links by mailbox and item id. Lost, it is `NO_MEMORY`."""
+
+    versions: Mapping[SyncId, Version]
+    links: Mapping[tuple[str, str], Link]
+
+    def link(self, item: Item) -> Link | None:
+        """The link of this item, None when it is not remembered."""
+        return self.links.get((item.mailbox, item.item_id))
+
+
+NO_MEMORY: Final = Memory(MappingProxyType({}), MappingProxyType({}))
