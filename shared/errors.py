@@ -2,6 +2,7 @@
 
     MirrorError
     ├── ConfigurationError      the operator changes a setting; nothing was contacted
+    ├── RunFailedError          the run has ended, not everything in it went well; its report says what
     ├── TenantError             this tenant ends failed, the other tenants go on
     │   ├── SecretError         the vault or the secret in it has to be mended
     │   ├── SignInError         Entra refused the application
@@ -46,6 +47,12 @@ class ConfigurationError(MirrorError):
         """Join all problems into one message, so that the operator mends them in one go."""
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems), hint=hint)
+
+
+class RunFailedError(MirrorError):
+    """The run has ended with failures. Counts only: where a host shows the message, the report is not at hand."""
+
+    code = "RunFailed"
 
 
 class TenantError(MirrorError):
