@@ -10,16 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.sync.replica import Card, Draft, Item, Observation, Replica
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user of the directory; `user_id` is the object id, `mail` is "" without one."""
-
-    user_id: str
-    user_principal_name: str
-    mail: str = ""
-    aliases: tuple[str, ...] = ()
+from shared.sync.roster import User as User  # noqa: PLC0414 - part of these ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +105,3 @@ class TenantServices:
     contacts: ContactStore
     clock: Clock
     traffic: Traffic
-
-

@@ -130,7 +130,9 @@ EMAILS: Final = Kind(
 )
 ADDRESS: Final = Kind(_address, _address_json, "all five parts together: PATCH may replace or merge them")
 DATE: Final = Kind(_date, _date_json, "the date alone: Exchange sets the time to 11:59 (MS-ASCNTC Birthday)")
-SET: Final = Kind(_categories, _set_json, "a set without the hub folder's name: order is not kept, the name is injected")
+SET: Final = Kind(
+    _categories, _set_json, "a set without the hub folder's name: order is not kept, the name is injected"
+)
 
 FIELDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {

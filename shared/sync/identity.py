@@ -34,7 +34,10 @@ def share_a_word(one: str, other: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """How this run's items are told apart; `names` says, for an address that is no identity, which name counts as which."""
+    """How this run's items are told apart.
+
+    `names` says which name counts as which for an address that alone is no identity.
+    """
 
     names: Mapping[tuple[str, str], str]
 

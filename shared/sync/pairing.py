@@ -104,7 +104,7 @@ class _Pairs:
                 self._occupied[claim.sync_id].add(claim.item.mailbox)
 
     def _one_per_mailbox(self, claims: Iterable[_Claim]) -> tuple[dict[SyncId, dict[str, Item]], list[Item]]:
-        """Of several cards with one SyncId in one mailbox the oldest keeps it; a copy made into somebody else goes free."""
+        """Of several cards with one SyncId in one mailbox the oldest keeps it; a copy made into another goes free."""
         holders: dict[SyncId, dict[str, Item]] = defaultdict(dict)
         copies: list[Item] = []
         for claim in sorted(claims, key=lambda claim: claim.age):

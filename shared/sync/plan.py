@@ -73,9 +73,7 @@ class Plan:
     scattered: int
 
 
-def reconcile(
-    hub: Observation, spokes: Sequence[Observation], rules: Rules, memory: Memory, now: datetime
-) -> Plan:
+def reconcile(hub: Observation, spokes: Sequence[Observation], rules: Rules, memory: Memory, now: datetime) -> Plan:
     """Plan one tenant's run from complete observations; the same input always gives the same plan."""
     items = [item for observation in (hub, *spokes) for item in observation.items]
     pairing = pair(items, hub.replica.mailbox, rules, memory)
@@ -88,9 +86,7 @@ def reconcile(
 class _Desk:
     """Where the plan is drawn up, contact by contact."""
 
-    def __init__(
-        self, hub: Replica, spokes: Iterable[Replica], rules: Rules, memory: Memory, now: datetime
-    ) -> None:
+    def __init__(self, hub: Replica, spokes: Iterable[Replica], rules: Rules, memory: Memory, now: datetime) -> None:
         self._hub = hub
         self._spokes = sorted(spokes, key=lambda spoke: spoke.mailbox)
         self._names = {replica.mailbox: replica.name for replica in (hub, *self._spokes)}
@@ -167,7 +163,7 @@ class _Desk:
             return Stamp(sync_id, created_by, known.updated_at, known.updated_by)
         words = [merged.words[name] for name in changed if name in merged.words]
         author = self._names.get(max(words).mailbox, self._hub.name) if words else self._hub.name
-        return Stamp(sync_id, created_by, _iso(self._now), author)
+        return Stamp(sync_id, created_by, self._now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), author)
 
     def _creator(self, oldest: Item) -> str:
         if oldest.stamp and oldest.stamp.created_by:
@@ -178,7 +174,3 @@ class _Desk:
 def lacks_stamp(item: Item, sync_id: SyncId) -> bool:
     """Whether the card does not bear the contact's marker and stamp."""
     return item.marker != sync_id or item.stamp is None or item.stamp.sync_id != sync_id
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

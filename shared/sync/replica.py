@@ -10,6 +10,7 @@ from datetime import datetime
 from shared.sync.contact import Contact, FieldValue
 from shared.sync.stamp import Stamp, SyncId
 
+
 @dataclass(frozen=True, slots=True)
 class Replica:
     """One folder that takes part: the hub or a spoke.
