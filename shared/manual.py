@@ -1,4 +1,4 @@
-"""The run that somebody asks for over HTTP, as values: body in, answer out, and the queue message in between."""
+"""What the Function app's triggers decide, as values: a body in, an answer and a queue message out, a report judged."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ import msgspec
 
 from shared.config.model import Settings, Tenant
 from shared.engine.options import RunOptions
-from shared.errors import ConfigurationError, MirrorError
+from shared.errors import ConfigurationError, MirrorError, RunFailedError
+from shared.sync.report import MailboxOutcome, RunReport
 
 # A Storage queue takes 64 KiB a message, which is 48 KiB before the host's base64.
 MAX_BODY_BYTES = 32 * 1024
 
-_SHAPE = "It is a JSON object with any of dryRun (true or false), tenant (a string), users (a list of strings), full (true or false)."
+_SHAPE = "It is a JSON object with any of dryRun, full (true or false), tenant (a string), users (a list of strings)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Answer:
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body's schema. Until there is a memory between runs every run is a full one, so `full` needs no passing on."""
+    """The body's schema. `full` is not passed on: without a memory between runs, every run reads everything."""
 
     dry_run: bool = False
     tenant: str | msgspec.UnsetType = msgspec.UNSET
@@ -47,7 +48,8 @@ def answer(raw: bytes, settings: Settings | MirrorError, run_id: str) -> Answer:
     tenants = _chosen(request.tenant, settings.tenants)
     if tenants is None:
         return Answer(404, {"error": f"No tenant {request.tenant!r} is configured."})
-    options = RunOptions(run_id, request.dry_run, tenants, request.users or ())
+    users = tuple(user.strip() for user in request.users or ())
+    options = RunOptions(run_id, request.dry_run, tenants, users)
     return Answer(202, {"run_id": run_id, "dry_run": request.dry_run}, msgspec.json.encode(options).decode())
 
 
@@ -63,10 +65,21 @@ def read_message(raw: bytes) -> RunOptions | None:
 def health(settings: Settings | MirrorError, version: str) -> Answer:
     """200 when a run could begin, 503 with what is wrong when it could not."""
     if isinstance(settings, MirrorError):
-        return Answer(503, {"status": "misconfigured", "version": version, "tenants": 0, "problems": problems(settings)})
-    return Answer(
-        200,
-        {"status": "ok", "version": version, "tenants": len(settings.tenants), "warnings": list(settings.warnings)},
+        return Answer(503, {"status": "misconfigured", "version": version, "problems": problems(settings)})
+    counts = {"tenants": len(settings.tenants), "warnings": list(settings.warnings)}
+    return Answer(200, {"status": "ok", "version": version} | counts)
+
+
+def failure(report: RunReport) -> RunFailedError | None:
+    """The error that makes the host show the run as failed, if it is; counts only, for the portal shows it."""
+    if report.exit_code != 1:
+        return None
+    tenants = sum(tenant.has_failure for tenant in report.tenants)
+    mailboxes = sum(tenant.mailboxes.count(MailboxOutcome.FAILED) for tenant in report.tenants)
+    return RunFailedError(
+        f"Run {report.run_id} ended {report.outcome.value}: failures in {tenants} of {len(report.tenants)} tenants, "
+        f"{mailboxes} mailboxes failed.",
+        hint="The log's lines of this run name tenants and codes; docs/operations.md says what each code means.",
     )
 
 

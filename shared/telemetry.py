@@ -6,6 +6,9 @@ The Functions host forwards nothing of a record but its level and text, so the f
 
 import json
 import logging
+from collections import Counter
+
+from shared.sync.report import MailboxOutcome, RunReport, TenantReport
 
 Field = str | int | float | bool | None
 
@@ -38,6 +41,46 @@ def log_event(logger: logging.Logger, level: int, event: str, **fields: Field) -
     if logger.isEnabledFor(level):
         masked = {name: _masked(value) for name, value in fields.items()}
         logger.log(level, "%s", json.dumps({"event": event} | masked))
+
+
+def log_report(logger: logging.Logger, report: RunReport) -> None:
+    """Log a line for each tenant and each kind of problem in it, and `run_summary` last."""
+    for tenant in report.tenants:
+        _log_tenant(logger, report.run_id, tenant)
+    log_event(
+        logger,
+        logging.ERROR if report.exit_code == 1 else logging.INFO,
+        "run_summary",
+        run_id=report.run_id,
+        outcome=report.outcome.value,
+        dry_run=report.dry_run,
+        seconds=round((report.finished_at - report.started_at).total_seconds(), 1),
+        tenants=len(report.tenants),
+        tenants_failed=sum(tenant.has_failure for tenant in report.tenants),
+    )
+
+
+def _log_tenant(logger: logging.Logger, run_id: str, tenant: TenantReport) -> None:
+    log_event(
+        logger,
+        logging.ERROR if tenant.has_failure else logging.INFO,
+        "tenant_finished",
+        run_id=run_id,
+        tenant_id=tenant.tenant_id,
+        outcome=tenant.outcome.value,
+        error=tenant.error.code if tenant.error else None,
+        message=tenant.error.message if tenant.error else None,
+        gathered=tenant.step1.created + tenant.step1.updated,
+        scattered=tenant.step2.created + tenant.step2.updated,
+        stamped=tenant.stamped,
+        conflicts=len(tenant.conflicts),
+        mailboxes=len(tenant.mailboxes),
+        mailboxes_failed=tenant.mailboxes.count(MailboxOutcome.FAILED),
+        requests=tenant.graph.requests,
+        throttled=tenant.graph.throttled,
+    )
+    for code, count in Counter(problem.code for problem in tenant.problems).items():
+        log_event(logger, logging.WARNING, "problem", run_id=run_id, tenant_id=tenant.tenant_id, code=code, count=count)
 
 
 def _masked(value: Field) -> Field:
