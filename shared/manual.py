@@ -50,7 +50,12 @@ def answer(raw: bytes, settings: Settings | MirrorError, run_id: str) -> Answer:
         return Answer(404, {"error": f"No tenant {request.tenant!r} is configured."})
     users = tuple(user.strip() for user in request.users or ())
     options = RunOptions(run_id, request.dry_run, tenants, users)
-    return Answer(202, {"run_id": run_id, "dry_run": request.dry_run}, msgspec.json.encode(options).decode())
+    return Answer(202, {"run_id": run_id, "dry_run": request.dry_run}, write_message(options))
+
+
+def write_message(options: RunOptions) -> str:
+    """The queue message that stands for a run."""
+    return msgspec.json.encode(options).decode()
 
 
 def read_message(raw: bytes) -> RunOptions | None:
