@@ -20,12 +20,22 @@ class PairByEmail(StrEnum):
 
 
 class Secret(str):
-    """A secret that never shows in a repr, a log or a traceback's locals."""
+    """A secret that shows itself in no repr, message or format; only `reveal` gives its text."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, format_spec: str) -> str:
+        return "***"
+
+    def reveal(self) -> str:
+        """The secret's own text, for the one call that needs it."""
+        return str.__str__(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +105,17 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything an operator configured, validated; `warnings` are sentences to show once a run."""
+    """Everything an operator configured, validated; `warnings` are sentences to show once a run.
+
+    `identity_client_id` picks one of several managed identities; "" means the app's only one. `relaxed` says that
+    an operator gave endpoints of their own, so that the vault's challenge check has to be relaxed too.
+    """
 
     tenants: tuple[Tenant, ...]
     vault_url: str = ""
     state_url: str = ""
     schedule: str = "0 0 * * * *"
     time_budget_minutes: float | None = None
+    identity_client_id: str = ""
+    relaxed: bool = False
     warnings: tuple[str, ...] = field(default=())
