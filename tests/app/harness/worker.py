@@ -1,0 +1,176 @@
+"""The real worker package, driven in this process as the Functions host drives it: init, metadata, load, invoke."""
+
+import importlib
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+from tests.app.harness import messages
+from tests.app.harness.messages import ParameterBinding, RpcHttp, StatusResult, TypedData
+
+_RUNTIME = "azure_functions_runtime"
+
+
+class InvocationFailedError(Exception):
+    """What the portal would show of a failed call."""
+
+    def __init__(self, failure: messages.RpcException) -> None:
+        super().__init__(failure.message)
+        self.stack_trace = failure.stack_trace
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """All that reaches the host of a log record."""
+
+    level: str
+    text: str
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The line's JSON object; {} for a line that is none."""
+        try:
+            parsed = json.loads(self.text)
+        except ValueError:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    status: int
+    body: Any
+    queued: list[str]
+
+
+class _HostLog(logging.Handler):
+    def __init__(self, lines: list[LogLine]) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(LogLine(record.levelname, record.getMessage()))
+
+
+@dataclass
+class Worker:
+    """A worker with the app indexed and loaded; `functions` is what the host was told of them."""
+
+    runtime: ModuleType
+    app_directory: Path
+    functions: dict[str, messages.RpcFunctionMetadata] = field(default_factory=dict)
+    log: list[LogLine] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Begin as a fresh worker: the app is indexed at once."""
+        reply = await self._ask(
+            "worker_init_request", capabilities={}, function_app_directory=str(self.app_directory), host_version="4"
+        )
+        _check(reply.result)
+        await self._load()
+
+    async def specialise(self, environment: Mapping[str, str]) -> None:
+        """Begin as a waiting worker that gets app and environment later; it empties `os.environ` first."""
+        reply = await self._ask(
+            "function_environment_reload_request",
+            environment_variables=dict(environment),
+            function_app_directory=str(self.app_directory),
+        )
+        _check(reply.result)
+        await self._load()
+
+    def bindings(self, name: str) -> dict[str, dict[str, Any]]:
+        """A function's bindings by type, as the host receives them."""
+        raw = (json.loads(text) for text in self.functions[name].raw_bindings)
+        return {binding["type"]: binding for binding in raw}
+
+    async def fire_timer(self, name: str) -> None:
+        """Let the schedule's time come."""
+        status = {"Last": "2026-01-01T00:00:00+00:00", "Next": "2026-01-01T01:00:00+00:00"}
+        due = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": False}
+        await self._invoke(name, TypedData(json=json.dumps(due)))
+
+    async def request(self, name: str, method: str, body: bytes = b"") -> HttpAnswer:
+        """Send an HTTP request and give the answer with the messages that went to the queue beside it."""
+        http = RpcHttp(method=method, url=f"https://app.invalid/api/{name}", body=TypedData(bytes=body))
+        reply = await self._invoke(name, TypedData(http=http))
+        answer = reply.return_value.http
+        queued = [binding.data.string for binding in reply.output_data]
+        return HttpAnswer(int(answer.status_code), json.loads(answer.body.bytes), queued)
+
+    async def deliver(self, name: str, text: str, dequeue_count: int = 1) -> None:
+        """Hand a queue's message over."""
+        times = dict.fromkeys(("InsertionTime", "ExpirationTime", "NextVisibleTime"), "2026-01-01T00:00:00+00:00")
+        values = {key: TypedData(json=json.dumps(value)) for key, value in times.items()}
+        values["DequeueCount"] = TypedData(json=json.dumps(dequeue_count))
+        values |= {"Id": TypedData(string="message-1"), "PopReceipt": TypedData(string="receipt")}
+        await self._invoke(name, TypedData(string=text), values)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log's events of one name."""
+        return [line.event for line in self.log if line.event.get("event") == name]
+
+    async def _load(self) -> None:
+        reply = await self._ask("functions_metadata_request", function_app_directory=str(self.app_directory))
+        _check(reply.result)
+        for function in reply.function_metadata_results:
+            loaded = await self._ask("function_load_request", function_id=function.function_id, metadata=function)
+            _check(loaded.result)
+            self.functions[function.name] = function
+
+    async def _invoke(self, name: str, trigger: TypedData, metadata: Mapping[str, TypedData] | None = None) -> Any:
+        function = self.functions[name]
+        (parameter,) = (key for key, binding in function.bindings.items() if binding.direction == messages.Direction.IN)
+        reply = await self._ask(
+            "invocation_request",
+            invocation_id=str(uuid4()),
+            function_id=function.function_id,
+            input_data=[ParameterBinding(name=parameter, data=trigger)],
+            trigger_metadata=metadata or {},
+            trace_context=SimpleNamespace(trace_parent="", trace_state="", attributes={}),
+            retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
+        )
+        _check(reply.result)
+        return reply
+
+    async def _ask(self, kind: str, **message: Any) -> Any:
+        request = SimpleNamespace(**{kind: SimpleNamespace(**message)})
+        properties = {"protos": messages, "host": "127.0.0.1"}
+        return await getattr(self.runtime, kind)(SimpleNamespace(name="", request=request, properties=properties))
+
+
+@contextmanager
+def worker(app_directory: Path) -> Iterator[Worker]:
+    """A worker that nothing of an earlier one survives in: the package keeps its registry in module globals."""
+    root, lines = logging.getLogger(), list[LogLine]()
+    handler, level = _HostLog(lines), root.level
+    _forget(_RUNTIME, "function_app")
+    runtime = importlib.import_module(_RUNTIME)
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)  # as the worker's shell does
+    runtime.start_threadpool_executor()
+    try:
+        yield Worker(runtime, app_directory, log=lines)
+    finally:
+        runtime.stop_threadpool_executor()
+        root.setLevel(level)
+        root.removeHandler(handler)
+        _forget(_RUNTIME, "function_app")
+
+
+def _forget(*packages: str) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] in packages]:
+        del sys.modules[name]
+
+
+def _check(result: StatusResult) -> None:
+    if result.status != StatusResult.Success:
+        assert result.exception is not None
+        raise InvocationFailedError(result.exception)
