@@ -1,0 +1,140 @@
+"""The form of a `$batch`: requests packed into one body, its answer taken apart. Pure.
+
+At most 20 requests, URLs relative to the version root, headers inside each (microsoft-graph-docs,
+concepts/json-batching.md). Answers come in any order, and not always all of them.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from shared.graph.answers import NO_HEADERS, Answer, Lost, UnreadableBodyError, decode
+
+LARGEST_BATCH: Final = 20
+LARGEST_BODY_BYTES: Final = 3_500_000
+_FRAME_BYTES: Final = 200
+_LONGEST_HEADER: Final = 512
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class SubRequest:
+    """One request of a batch. `mailbox` is what limits are counted by, `path` begins with "/" and is URL-encoded.
+
+    `answer_bytes` says about how long an answer is to be expected, so that memory stays bounded.
+    """
+
+    mailbox: str
+    method: str
+    path: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
+    body: bytes = field(default=b"", repr=False)
+    answer_bytes: int = 4_000
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it adds to a batch."""
+        return _FRAME_BYTES + len(self.path) + len(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much more a batch takes."""
+
+    requests: int = LARGEST_BATCH
+    bytes: int = LARGEST_BODY_BYTES
+    answer_bytes: int = 16_000_000
+
+    def fits(self, request: SubRequest) -> bool:
+        """Whether the request still fits; the first always does."""
+        if self.requests == LARGEST_BATCH:
+            return True
+        return self.requests > 0 and request.size <= self.bytes and request.answer_bytes <= self.answer_bytes
+
+    def less(self, request: SubRequest) -> "Room":
+        """What remains once the request is in."""
+        return Room(self.requests - 1, self.bytes - request.size, self.answer_bytes - request.answer_bytes)
+
+
+def encode(requests: Sequence[SubRequest]) -> bytes:
+    """The body to post; a request's id is its place, counted from 1."""
+    return msgspec.json.encode(
+        {"requests": [_entry(number, request) for number, request in enumerate(requests, start=1)]}
+    )
+
+
+def _entry(number: int, request: SubRequest) -> dict[str, object]:
+    entry: dict[str, object] = {"id": str(number), "method": request.method, "url": request.path}
+    headers = dict(request.headers)
+    if request.body:
+        headers["Content-Type"] = "application/json"
+        entry["body"] = msgspec.Raw(request.body)
+    if headers:
+        entry["headers"] = headers
+    return entry
+
+
+class _Response(msgspec.Struct):
+    id: str | int
+    status: int
+    headers: dict[str, object] | None = None
+    body: msgspec.Raw = msgspec.Raw()
+
+
+class _Responses(msgspec.Struct):
+    responses: list[msgspec.Raw]
+
+
+def take_apart(body: bytes, count: int) -> list[Answer | Lost]:
+    """The answers to a batch of `count` requests in their order; one that is missing or unreadable is `Lost`.
+
+    Raises `UnreadableBodyError` if the whole is not a batch's answer.
+    """
+    answers: list[Answer | Lost] = [Lost("MissingInBatch")] * count
+    for raw in _responses(body):
+        response = _response(raw)
+        number = _number(response.id) if response else 0
+        if response and 1 <= number <= count:
+            answers[number - 1] = _answer(response)
+    return answers
+
+
+def _responses(body: bytes) -> list[msgspec.Raw]:
+    try:
+        return msgspec.json.decode(body, type=_Responses).responses
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _mended_responses(body)
+
+
+def _mended_responses(body: bytes) -> list[msgspec.Raw]:
+    """The same through the tolerant decoder: one odd text must not hide nineteen other answers."""
+    value = decode(body)
+    responses = value.get("responses") if isinstance(value, dict) else None
+    if not isinstance(responses, list):
+        message = "not the answer to a batch"
+        raise UnreadableBodyError(message)
+    return [msgspec.Raw(msgspec.json.encode(response)) for response in responses]
+
+
+def _response(raw: msgspec.Raw) -> _Response | None:
+    try:
+        return msgspec.json.decode(raw, type=_Response)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _number(identity: str | int) -> int:
+    text = str(identity)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+
+
+def _answer(response: _Response) -> Answer:
+    return Answer(response.status, _headers(response.headers or {}), bytes(response.body))
+
+
+def _headers(raw: Mapping[str, object]) -> Mapping[str, str]:
+    texts = {name.lower(): value for name, value in raw.items() if isinstance(value, str | int | float)}
+    return {name: _CONTROL.sub("", str(value))[:_LONGEST_HEADER] for name, value in texts.items()}

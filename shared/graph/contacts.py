@@ -1,0 +1,210 @@
+"""A tenant's mailboxes: the port's promises kept over Graph."""
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from shared.errors import ItemError
+from shared.graph import queries, wire
+from shared.graph.answers import Answer, Doubtful, UnreadableBodyError, decode_object
+from shared.graph.batch import SubRequest
+from shared.graph.calls import Calls, Listing, each, row_in
+from shared.graph.failures import Fault, Scope, Where, error_for, fault_of
+from shared.graph.observe import Reader, first_of
+from shared.graph.pages import Row
+from shared.ports import Clock, HubFolder, User
+from shared.sync.contact import EMPTY
+from shared.sync.replica import Card, Draft, Item, Observation, Replica
+from shared.sync.stamp import read_stamp
+
+_HUB_FOLDER: Final = "All Contacts"
+_MOST_CREATES: Final = 5
+_INDEX_LAG_SECONDS: Final = 5.0
+_MOST_NAMESAKES: Final = 20
+_FIND_HUB: Final = Where(Scope.FIND_HUB, is_hub=True)
+
+
+class GraphContactStore:
+    """Implements `shared.ports.ContactStore`."""
+
+    def __init__(self, calls: Calls, clock: Clock) -> None:
+        """`clock` is for the wait until a search sees what was just created."""
+        self._calls = calls
+        self._clock = clock
+        self._reader = Reader(calls)
+        self._injected = {_HUB_FOLDER}
+
+    async def find_hub(self, mailbox: User, folder_name: str) -> HubFolder | None:
+        """The hub's folder, None when it is not there yet.
+
+        Raises `HubNotFoundError` when the mailbox is not there, `PrivilegeError` when Exchange does not let us in.
+        """
+        self._injected.add(folder_name)
+        ids = await self._folders_named(mailbox.user_id, folder_name)
+        if not ids:
+            return None
+        chosen = ids[0] if len(ids) == 1 else await self._ours_among(mailbox.user_id, ids)
+        return HubFolder(_hub(mailbox, chosen), namesakes=len(ids) - 1)
+
+    async def create_hub(self, mailbox: User, folder_name: str) -> HubFolder:
+        """Make the folder, or find the one that somebody (a lost answer of ours, too) made just now."""
+        self._injected.add(folder_name)
+        body = msgspec.json.encode({"displayName": folder_name})
+        request = SubRequest(mailbox.user_id, "POST", queries.folders(mailbox.user_id), queries.prefer(), body)
+        fault = Fault(0)
+        for tried in range(_MOST_CREATES):
+            outcome = await self._calls.send(request, tried=tried)
+            if isinstance(outcome, Answer) and (folder_id := wire.row_id(row_in(outcome.body, _FIND_HUB))):
+                return HubFolder(_hub(mailbox, folder_id))
+            fault = _fault_in(outcome)
+            if not isinstance(outcome, Fault) or fault.status == 409 or fault.has("errorfolderexists"):
+                if found := await self._found_after(mailbox, folder_name):
+                    return found
+            else:
+                break
+        raise error_for(fault, _FIND_HUB)
+
+    async def _found_after(self, mailbox: User, folder_name: str) -> HubFolder | None:
+        found = await self.find_hub(mailbox, folder_name)
+        if not found:
+            await self._clock.sleep(_INDEX_LAG_SECONDS)
+            found = await self.find_hub(mailbox, folder_name)
+        return found
+
+    async def observe(self, replica: Replica) -> Observation:
+        """Read all of a replica's cards with flag and marker, from whole pages only."""
+        return await self._reader.observe(replica, self._names())
+
+    async def read(self, replica: Replica, item_id: str) -> Card:
+        """Read one card by id, its note whole."""
+        return await self._reader.read(replica, item_id, self._names())
+
+    async def create(self, replica: Replica, draft: Draft) -> Item:
+        """Create a card once; without a marker an attempt of unknown fate is an `ItemError`, and not repeated."""
+        request = SubRequest(replica.mailbox, "POST", queries.cards(replica), queries.prefer(), wire.create_body(draft))
+        where = Where(Scope.NEW_ITEM, replica.is_hub)
+        fault = Fault(0)
+        for tried in range(_MOST_CREATES):
+            outcome = await self._calls.send(request, tried=tried)
+            if isinstance(outcome, Fault):
+                raise error_for(outcome, where)
+            if isinstance(outcome, Answer) and (item := await self._created(replica, draft, outcome)):
+                return item
+            if draft.marker is None:
+                raise ItemError("It is not known whether the card was created.", code="UnknownFate")
+            if found := await self._look_up(replica, draft):
+                return found
+            fault = _fault_in(outcome)
+        raise error_for(fault, where)
+
+    async def update(self, replica: Replica, item: Item, draft: Draft) -> Item:
+        """Write `draft` onto the card if it is still as `item` says.
+
+        Raises `ItemChangedError`, `ItemGoneError` or `ItemRefusedError`.
+        """
+        headers = {**queries.prefer(), "If-Match": f'W/"{item.change_marker}"'}
+        path = queries.bare_card(replica, item.item_id)
+        request = SubRequest(replica.mailbox, "PATCH", path, headers, wire.update_body(draft, item))
+        where = Where(Scope.ITEM, replica.is_hub)
+        outcome = await self._calls.send(request)
+        if not isinstance(outcome, Answer):
+            raise error_for(_fault_in(outcome), where)
+        return await self._updated(replica, item, draft, _row_or_none(outcome.body))
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(sorted(self._injected))
+
+    def _home(self, replica: Replica) -> wire.Home:
+        return wire.Home(replica.mailbox, self._names())
+
+    async def _created(self, replica: Replica, draft: Draft, answer: Answer) -> Item | None:
+        """The item in the answer to a create; None if it names none, so that it is looked up.
+
+        A create was seen to make a blank card (msgraph-sdk-dotnet#2964), so what came back is looked at.
+        """
+        row = _row_or_none(answer.body)
+        if not wire.row_id(row):
+            return None
+        item = self._written(row, draft, wire.Flags(draft.marker), replica)
+        if not wire.is_whole(row) or _is_blank(item, draft):
+            item = (await self.read(replica, item.item_id)).item
+        if _is_blank(item, draft):
+            raise ItemError("Exchange made a blank card.", hint="The next run fills it.", code="BlankCard")
+        return item
+
+    async def _updated(self, replica: Replica, item: Item, draft: Draft, row: Row) -> Item:
+        flags = wire.Flags(draft.marker or item.marker, item.private)
+        if wire.row_id(row) != item.item_id or not wire.is_whole(row):
+            return (await self.read(replica, item.item_id)).item
+        return self._written(row, draft, flags, replica)
+
+    def _written(self, row: Row, draft: Draft, flags: wire.Flags, replica: Replica) -> Item:
+        """The item as the answer to a write shows it; flags are not echoed (microsoft-graph-docs, and pwsh#2784)."""
+        item = wire.read_item(row, flags, self._home(replica))
+        return item if draft.notes is None else replace(item, stamp=read_stamp(draft.notes)[1])
+
+    async def _look_up(self, replica: Replica, draft: Draft) -> Item | None:
+        """The card that bears the draft's marker; asked twice, for the index may lag behind the create."""
+        found = await self._with_marker(replica, draft)
+        if not found:
+            await self._clock.sleep(_INDEX_LAG_SECONDS)
+            found = await self._with_marker(replica, draft)
+        return found
+
+    async def _with_marker(self, replica: Replica, draft: Draft) -> Item | None:
+        where = Where(Scope.NEW_ITEM, replica.is_hub)
+        path = queries.cards_with_marker(replica, draft.marker or "")
+        rows = await self._calls.list(Listing(replica.mailbox, path, queries.prefer()), where)
+        home = self._home(replica)
+        items = (wire.read_item(row, wire.read_flags(row), home) for row in rows.values())
+        item = first_of(item for item in items if item.marker == draft.marker)
+        return (await self.read(replica, item.item_id)).item if item else None
+
+    async def _folders_named(self, mailbox: str, name: str) -> list[str]:
+        """Ids of the folders of this name, in any case; the smallest first."""
+        listing = Listing(mailbox, queries.folders_named(mailbox, name), queries.prefer())
+        rows = await self._calls.list(listing, _FIND_HUB)
+        return sorted(folder_id for folder_id, row in rows.items() if _is_named(row, name))
+
+    async def _ours_among(self, mailbox: str, ids: list[str]) -> str:
+        """Of several namesakes the one that holds cards of ours, else the one with the smallest id."""
+        candidates = ids[:_MOST_NAMESAKES]
+        marked = await each(candidates, lambda folder_id: self._is_ours(mailbox, folder_id))
+        return next((folder_id for folder_id, ours in zip(candidates, marked, strict=True) if ours), ids[0])
+
+    async def _is_ours(self, mailbox: str, folder_id: str) -> bool:
+        path = queries.any_marked(mailbox, folder_id)
+        rows = await self._calls.try_list(Listing(mailbox, path, queries.prefer()), _FIND_HUB)
+        return not isinstance(rows, Fault) and bool(rows)
+
+
+def _hub(mailbox: User, folder_id: str) -> Replica:
+    return Replica(mailbox.user_id, mailbox.user_principal_name, is_hub=True, folder=folder_id)
+
+
+def _is_named(row: Row, name: str) -> bool:
+    shown = row.get("displayName")
+    return isinstance(shown, str) and shown.casefold() == name.casefold()
+
+
+def _row_or_none(body: bytes) -> Row:
+    """The object that a successful write answered with; an empty one if it is missing or unreadable."""
+    try:
+        return decode_object(body)
+    except UnreadableBodyError:
+        return {}
+
+
+def _fault_in(outcome: Answer | Fault | Doubtful) -> Fault:
+    match outcome:
+        case Fault():
+            return outcome
+        case Doubtful(cause):
+            return fault_of(cause)
+        case Answer():
+            return Fault(outcome.status)
+
+
+def _is_blank(item: Item, draft: Draft) -> bool:
+    return item.contact == EMPTY and any(value is not None for value in draft.fields.values())

@@ -1,0 +1,172 @@
+"""The retry policy as one table: what an answer asks for, given what was sent. Pure: time and chance are arguments.
+
+Unknown means stop. A create whose fate is unknown is never simply sent again (Q&A 5529013: a 429 inside a batch whose
+write had been applied); it is looked up by its marker first.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Final
+
+from shared.graph.failures import Fault
+
+LONGEST_WAIT_SECONDS: Final = 300.0
+LONGEST_TRY_SECONDS: Final = 1200.0
+FIRST_BACKOFF_SECONDS: Final = 1.0
+MANY: Final = 8
+FEW: Final = 3
+TWICE: Final = 2
+
+
+class Action(Enum):
+    """What to do with a request that failed."""
+
+    GIVE_UP = "give up"
+    RETRY = "retry after the wait"
+    VERIFY = "look the create up by marker after the wait, then retry"
+    RENEW_TOKEN = "get a fresh token, then retry"  # noqa: S105 - a description
+    ISOLATE = "retry in a batch of its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The request that failed: its method, how often and since when (seconds) it was tried.
+
+    `sent` is false when it surely never left, `renewed` once a fresh token was got for it, `alone` when it had its
+    batch to itself.
+    """
+
+    method: str
+    number: int = 1
+    elapsed_seconds: float = 0.0
+    sent: bool = True
+    renewed: bool = False
+    alone: bool = True
+
+    def may_have_created(self, rule: "Rule") -> bool:
+        """Whether sending it again could make a second one."""
+        return rule.ambiguous and self.sent and self.method == "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do and how long to wait before; `throttled` pauses the mailbox and not just this request."""
+
+    action: Action
+    wait_seconds: float = 0.0
+    throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row: what it fits (empty: anything), how often to send in all, and whether a write may have been done."""
+
+    why: str
+    attempts: int
+    ambiguous: bool
+    statuses: tuple[int, ...] = ()
+    codes: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    throttled: bool = False
+
+    def fits(self, fault: Fault) -> bool:
+        """Whether the row is about this fault."""
+        if self.statuses and fault.status not in self.statuses:
+            return False
+        if not self.codes and not self.phrases:
+            return True
+        return fault.has(*self.codes) or fault.says(*self.phrases)
+
+
+NO_ANSWER: Final = 0
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("the request body was lost on the way (corso)", MANY, ambiguous=False,
+         statuses=(400,), phrases=("io error during request payload read",)),
+    Rule("seen in a short outage for valid properties (msgraph-sdk-dotnet#450)", TWICE, ambiguous=False,
+         statuses=(400,), codes=("requestbodyread",)),
+    Rule("seen for healthy mailboxes too (graph-explorer#4038)", TWICE, ambiguous=False,
+         statuses=(404,), codes=("errorinvaliduser",)),
+    Rule("too many connections to the mailbox (graph-explorer#4056)", MANY, ambiguous=True,
+         codes=("errortoomanyobjectsopened",), throttled=True),
+    Rule("throttled; a write was once applied nevertheless (Q&A 5529013)", MANY, ambiguous=True,
+         statuses=(429,), throttled=True),
+    Rule("a throttled neighbour failed the batch (concepts/throttling.md)", MANY, ambiguous=True,
+         statuses=(424, 509), throttled=True),
+    Rule("data that stays corrupt", 1, ambiguous=False, codes=("errorcorruptdata",)),
+    Rule("at times the answer to permanent faults (msgraph-sdk-dotnet#2368)", FEW, ambiguous=True, statuses=(500,)),
+    Rule("a timeout, a gateway or a store that is away", MANY, ambiguous=True, statuses=(408, 502, 503, 504)),
+    Rule("the connection was lost", MANY, ambiguous=True, statuses=(NO_ANSWER,)),
+)  # fmt: skip
+"""First fit wins; what fits none is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What the outside gives to a decision: the time (UTC), and a number from 0 to 1 that spreads the waits."""
+
+    now: datetime
+    jitter: float = 0.0
+
+
+def decide(fault: Fault, attempt: Attempt, chance: Chance, headers: Mapping[str, str] | None = None) -> Verdict:
+    """What to do now that `fault` came back on `attempt`; the answer's headers may ask for a wait."""
+    if fault.status == 401:
+        return Verdict(Action.GIVE_UP if attempt.renewed else Action.RENEW_TOKEN)
+    if fault.whole_batch and fault.status in (400, 413) and not attempt.alone:
+        return Verdict(Action.ISOLATE)
+    rule = next((rule for rule in RULES if rule.fits(fault)), None)
+    if rule is None:
+        return Verdict(Action.GIVE_UP)
+    wait = wait_seconds((headers or {}).get("retry-after"), attempt.number, chance)
+    if _exhausted(attempt, rule, wait):
+        return Verdict(_last_word(rule, attempt))
+    action = Action.VERIFY if attempt.may_have_created(rule) else Action.RETRY
+    return Verdict(action, wait, rule.throttled)
+
+
+def _exhausted(attempt: Attempt, rule: Rule, wait: float) -> bool:
+    return attempt.number >= rule.attempts or attempt.elapsed_seconds + wait > LONGEST_TRY_SECONDS
+
+
+def _last_word(rule: Rule, attempt: Attempt) -> Action:
+    """Even the last failed create is looked up: it may be there."""
+    return Action.VERIFY if attempt.may_have_created(rule) else Action.GIVE_UP
+
+
+def wait_seconds(retry_after: str | None, number: int, chance: Chance) -> float:
+    """Seconds to wait before the next attempt: what Graph asks for, else exponential back-off; five minutes at most.
+
+    Retry-After was seen as integer, fraction and date, and missing (msgraph-sdk-javascript#297,
+    msgraph-sdk-dotnet#250). Jitter is added to it, never taken off.
+    """
+    asked = parse_retry_after(retry_after, chance.now)
+    if asked is not None:
+        return min(asked + chance.jitter, LONGEST_WAIT_SECONDS)
+    backoff = FIRST_BACKOFF_SECONDS * 2.0 ** min(max(number, 1) - 1, 16)
+    return min(backoff * (1.0 + chance.jitter), LONGEST_WAIT_SECONDS)
+
+
+def parse_retry_after(text: str | None, now: datetime) -> float | None:
+    """The seconds that the header asks for; None when it says nothing usable, or a time that has passed."""
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _seconds_until(text, now)
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _seconds_until(text: str, now: datetime) -> float:
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return math.nan
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return (when - now).total_seconds()
