@@ -44,7 +44,9 @@ def log_event(logger: logging.Logger, level: int, event: str, **fields: Field) -
 
 
 def log_report(logger: logging.Logger, report: RunReport) -> None:
-    """Log a line for each tenant and each kind of problem in it, and `run_summary` last."""
+    """Log a line for each warning, each tenant and each kind of problem in it, and `run_summary` last."""
+    for warning in report.warnings:
+        log_event(logger, logging.WARNING, "configuration_warning", run_id=report.run_id, message=warning)
     for tenant in report.tenants:
         _log_tenant(logger, report.run_id, tenant)
     log_event(
