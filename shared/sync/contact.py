@@ -258,3 +258,16 @@ def _drop_categories(fields: dict[str, FieldValue], names: Iterable[str]) -> dic
 def field_json(field: str, value: FieldValue | None) -> object:
     """What to write so that Graph stores `value` in `field`; None clears it (null for a text, [] for a list)."""
     return FIELDS[field].to_json(value)
+
+
+def with_display_name(contact: Contact) -> Contact:
+    """The contact with a display name, made of its names, company or address, when it has none.
+
+    Exchange would make one of its own, and not the same in every mailbox. Its form for names is title, given, middle,
+    surname and generation (as seen by alcionai/corso).
+    """
+    if contact.get("displayName"):
+        return contact
+    parts = (contact.text(name) for name in ("title", "givenName", "middleName", "surname", "generation"))
+    name = " ".join(part for part in parts if part) or contact.text("companyName") or contact.primary_email
+    return Contact({**contact.fields, "displayName": name}) if name else contact

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from shared.sync.contact import field_json
+from shared.sync.contact import Contact, field_json, with_display_name
 from shared.sync.replica import Item
 from shared.sync.stamp import SyncId
 
@@ -22,9 +22,10 @@ def derived_sync_id(tenant_id: str, item: Item) -> SyncId:
     return SyncId(str(uuid5(UUID(str(namespace)), f"{item.mailbox}\n{item.item_id}")))
 
 
-def name_of(item: Item) -> str:
-    """The display name as it is compared: any case, blanks folded."""
-    return " ".join(item.contact.text("displayName").casefold().split())
+def name_of(contact: Contact) -> str:
+    """The display name as it is compared: any case, blanks folded, "" if it only repeats the address."""
+    name = " ".join(with_display_name(contact).text("displayName").casefold().split())
+    return "" if name == contact.primary_email else name
 
 
 def share_a_word(one: str, other: str) -> bool:
@@ -34,43 +35,41 @@ def share_a_word(one: str, other: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """How this run's items are told apart.
+    """How this run's contacts are told apart.
 
     `names` says which name counts as which for an address that alone is no identity.
     """
 
     names: Mapping[tuple[str, str], str]
 
-    def key(self, item: Item) -> Key:
-        """The item's key: address (with the name where several share it), else name, else whole content."""
-        email, name = item.contact.primary_email, name_of(item)
+    def key(self, contact: Contact) -> Key:
+        """The contact's key: address (with the name where several share it), else name, else whole content."""
+        email, name = contact.primary_email, name_of(contact)
         if email:
             return ("email", email, self.names.get((email, name), ""))
         if name:
             return ("name", name)
-        if item.contact.fields:
-            fields = item.contact.fields.items()
-            return ("content", *sorted(f"{name}={field_json(name, value)}" for name, value in fields))
-        return ("item", item.mailbox, item.item_id)
+        return ("content", *sorted(f"{name}={field_json(name, value)}" for name, value in contact.fields.items()))
 
 
-def keys_of(items: Iterable[Item], *, names_agree: bool) -> Keys:
-    """The keys for one run.
+def keys_of(cards: Iterable[tuple[str, Contact]], *, names_agree: bool) -> Keys:
+    """The keys for one run, from all its cards, each with its mailbox.
 
-    Where one replica holds an address on several names (info@), address and name pair together. With `names_agree`
-    only names that share a word, directly or through a third, pair by address.
+    An address is no identity where a replica holds it several times and the names differ (info@): there, address and
+    name pair together. Otherwise it is one, or with `names_agree` only for names that share a word, directly or
+    through a third.
     """
-    names: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for item in items:
-        if email := item.contact.primary_email:
-            names[email][item.mailbox].add(name_of(item))
+    held: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for mailbox, contact in cards:
+        if email := contact.primary_email:
+            held[email][mailbox].append(name_of(contact))
     table: dict[tuple[str, str], str] = {}
-    for email, by_mailbox in names.items():
-        everybody = set().union(*by_mailbox.values())
-        if any(len(held) > 1 for held in by_mailbox.values()):
-            table |= {(email, name): name for name in everybody}
-        elif names_agree:
-            table |= {(email, name): circle for name, circle in _circles(everybody).items()}
+    for email, by_mailbox in held.items():
+        names = set().union(*by_mailbox.values())
+        if len(names - {""}) > 1:
+            is_shared = any(len(theirs) > 1 for theirs in by_mailbox.values())
+            circles = {name: name for name in names} if is_shared else _circles(names) if names_agree else {}
+            table |= {(email, name): circle for name, circle in circles.items()}
     return Keys(table)
 
 

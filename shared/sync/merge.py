@@ -4,12 +4,12 @@ Words are collected in a `Ballot`. Joining ballots is associative, commutative a
 heard in any order, in any number of places, and the result is the same.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.sync.contact import Contact, FieldValue
-from shared.sync.mergebase import Link, Version
+from shared.sync.contact import Contact, FieldValue, with_display_name
+from shared.sync.mergebase import Link, Memory, Version
 from shared.sync.replica import Item
 from shared.sync.stamp import SyncId
 
@@ -67,6 +67,13 @@ class Voice:
     def word(self) -> Word:
         """The card's time and place."""
         return Word(self.item.modified_at, self.is_hub, self.item.mailbox)
+
+
+def voices_of(sync_id: SyncId, cards: Mapping[str, Item], hub: str, memory: Memory) -> Iterator[Voice]:
+    """The voices of a contact's cards, which are given by mailbox; `hub` is the hub's."""
+    for mailbox, item in cards.items():
+        mirrored = item.marker == sync_id or (item.stamp is not None and item.stamp.sync_id == sync_id)
+        yield Voice(item, mailbox == hub, mirrored, memory.link(item))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +185,3 @@ def resolve(sync_id: SyncId, votes: Ballot, current: Version | None = None) -> M
 
 def _stable(value: FieldValue | None) -> str:
     return repr(sorted(value)) if isinstance(value, frozenset) else repr(value)
-
-
-def with_display_name(contact: Contact) -> Contact:
-    """The contact with a display name, made of its names, company or address, when it has none.
-
-    Exchange would make one of its own, and not the same in every mailbox. Its form for names is title, given, middle,
-    surname and generation (as seen by alcionai/corso).
-    """
-    if contact.get("displayName"):
-        return contact
-    parts = (contact.text(name) for name in ("title", "givenName", "middleName", "surname", "generation"))
-    name = " ".join(part for part in parts if part) or contact.text("companyName") or contact.primary_email
-    return Contact({**contact.fields, "displayName": name}) if name else contact

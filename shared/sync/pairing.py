@@ -3,13 +3,18 @@
 In this order: the link remembered for the item id; our marker, or the SyncId in the note; the primary e-mail; the
 display name between contacts without e-mail. One SyncId has at most one item per mailbox. The result does not
 depend on the order of replicas or items.
+
+What a link, marker or stamp identifies is merged before anything else is compared with it: strangers and copies are
+judged by what the contact will be after this run, so that the next run judges them alike.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from shared.sync.contact import Contact
 from shared.sync.identity import Key, Keys, derived_sync_id, keys_of, name_of, share_a_word
+from shared.sync.merge import merge, voices_of
 from shared.sync.mergebase import Memory
 from shared.sync.replica import Item
 from shared.sync.rules import Rules
@@ -36,89 +41,119 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
+    """An item and the SyncId that a link, a marker or a stamp gives it."""
+
     item: Item
-    sync_id: SyncId | None
-    linked: bool
+    sync_id: SyncId
+    is_linked: bool
 
     @property
     def age(self) -> tuple[bool, object, str]:
         """Sorts the remembered link first, then the older item."""
-        return (not self.linked, self.item.created_at, self.item.item_id)
+        return (not self.is_linked, self.item.created_at, self.item.item_id)
 
 
 def pair(items: Iterable[Item], hub: str, rules: Rules, memory: Memory) -> Pairing:
     """Pair the items of all readable replicas; `hub` is the mailbox id of the hub."""
-    pairs = _Pairs(hub, rules)
-    strangers = pairs.settle_claims([_claim(item, memory) for item in items], set(memory.versions))
+    visible: list[Item] = []
+    withheld: list[Item] = []
+    for item in sorted(items, key=_place_of):
+        (withheld if rules.withholds(item) else visible).append(item)
+    pairs = _Pairs(hub, rules, memory)
+    pairs.withhold(withheld)
+    strangers = pairs.settle_claims(visible)
     pairs.settle_strangers(strangers)
-    return pairs.result()
-
-
-def _claim(item: Item, memory: Memory) -> _Claim:
-    link = memory.link(item)
-    if link:
-        return _Claim(item, link.sync_id, linked=True)
-    return _Claim(item, item.marker or (item.stamp.sync_id if item.stamp else None), linked=False)
+    return pairs.result(withheld)
 
 
 class _Pairs:
     """The pairing in the making."""
 
-    def __init__(self, hub: str, rules: Rules) -> None:
+    def __init__(self, hub: str, rules: Rules, memory: Memory) -> None:
         self._hub = hub
         self._rules = rules
+        self._memory = memory
         self._cards: dict[SyncId, dict[str, Item]] = {}
         self._occupied: dict[SyncId, set[str]] = defaultdict(set)
         self._by_key: dict[Key, list[SyncId]] = defaultdict(list)
         self._duplicates: list[Item] = []
-        self._withheld: list[Item] = []
         self._unlike: list[tuple[Item, Item]] = []
         self._keys = Keys({})
 
-    def result(self) -> Pairing:
+    def result(self, withheld: Iterable[Item]) -> Pairing:
         occupied = {sync_id: frozenset(mailboxes) for sync_id, mailboxes in self._occupied.items()}
         duplicates = tuple(sorted(self._duplicates, key=_place_of))
-        withheld = tuple(sorted(self._withheld, key=_place_of))
         unlike = tuple(sorted(self._unlike, key=lambda two: (_place_of(two[1]), _place_of(two[0]))))
-        return Pairing(self._cards, occupied, duplicates, withheld, unlike)
+        return Pairing(self._cards, occupied, duplicates, tuple(withheld), unlike)
 
-    def settle_claims(self, claims: list[_Claim], known: set[SyncId]) -> list[Item]:
-        """Place what a link, a marker or a stamp identifies; return the strangers, all others that may be paired."""
-        visible = [claim for claim in claims if not self._rules.withholds(claim.item)]
-        self._withhold(claim for claim in claims if self._rules.withholds(claim.item))
-        self._keys = keys_of((claim.item for claim in visible), names_agree=self._rules.names_agree)
-        strangers = [claim.item for claim in visible if claim.sync_id is None]
-        claimed, copies = self._one_per_mailbox(claim for claim in visible if claim.sync_id is not None)
-        known |= {sync_id for sync_id, cards in claimed.items() if self._hub in cards}
+    def withhold(self, items: Iterable[Item]) -> None:
+        """Keep the places of cards that were shared before they became private."""
+        for item in items:
+            claim = self._claim(item)
+            if claim:
+                self._occupied[claim.sync_id].add(item.mailbox)
+
+    def _claim(self, item: Item) -> _Claim | None:
+        link = self._memory.link(item)
+        if link:
+            return _Claim(item, link.sync_id, is_linked=True)
+        sync_id = item.marker or (item.stamp.sync_id if item.stamp else None)
+        return _Claim(item, sync_id, is_linked=False) if sync_id else None
+
+    def settle_claims(self, items: Iterable[Item]) -> list[Item]:
+        """Place what a link, a marker or a stamp identifies; return the strangers, which only their content does."""
+        claims: list[_Claim] = []
+        strangers: list[Item] = []
+        for item in items:
+            claim = self._claim(item)
+            if claim:
+                claims.append(claim)
+            else:
+                strangers.append(item)
+        holders, spare = _one_per_mailbox(claims)
+        faces = {sync_id: self._faces(sync_id, cards) for sync_id, cards in holders.items()}
+        strangers += self._copies(spare, faces)
+        self._keys = self._agree_on_keys(holders, faces, strangers)
+        self._place_all(holders, faces)
+        return strangers
+
+    def _faces(self, sync_id: SyncId, cards: Cards) -> list[Contact]:
+        """What the contact's cards will be after this run."""
+        if not self._rules.update_existing:
+            return [item.contact for item in cards.values()]
+        voices = voices_of(sync_id, cards, self._hub, self._memory)
+        return [merge(sync_id, voices, self._memory.versions.get(sync_id)).contact]
+
+    def _copies(self, spare: Iterable[_Claim], faces: Mapping[SyncId, list[Contact]]) -> Iterator[Item]:
+        """People copy cards: a copy made into somebody else goes free, any other is a duplicate."""
+        for claim in spare:
+            if all(_is_somebody_else(face, claim.item.contact) for face in faces[claim.sync_id]):
+                yield claim.item
+            else:
+                self._duplicates.append(claim.item)
+
+    def _agree_on_keys(
+        self, holders: Mapping[SyncId, Cards], faces: Mapping[SyncId, list[Contact]], strangers: Iterable[Item]
+    ) -> Keys:
+        claimed = [(box, face) for sync_id, cards in holders.items() for box in cards for face in faces[sync_id]]
+        others = [(item.mailbox, item.contact) for item in strangers]
+        return keys_of(claimed + others, names_agree=self._rules.names_agree)
+
+    def _place_all(self, holders: Mapping[SyncId, Cards], faces: Mapping[SyncId, list[Contact]]) -> None:
+        """First the contacts that the hub or the memory knows; ids that only spokes know may join one of those."""
+        known = {sync_id for sync_id, cards in holders.items() if self._hub in cards}
         known |= {sync_id for sync_id, mailboxes in self._occupied.items() if self._hub in mailboxes}
-        for sync_id in sorted(known & (claimed.keys() | self._occupied.keys())):
-            self._place(sync_id, claimed.get(sync_id, {}))
-        for sync_id in sorted(claimed.keys() - known):
-            self._place(self._namesake(claimed[sync_id]) or sync_id, claimed[sync_id])
-        return strangers + copies
+        known |= self._memory.versions.keys()
+        for sync_id in sorted(holders, key=lambda sync_id: (sync_id not in known, sync_id)):
+            keys = sorted({self._keys.key(face) for face in faces[sync_id]})
+            other = None if sync_id in known else self._namesake(keys, holders[sync_id])
+            self._place(other or sync_id, holders[sync_id])
+            for key in keys:
+                self._by_key[key].append(other or sync_id)
 
-    def _withhold(self, claims: Iterable[_Claim]) -> None:
-        for claim in claims:
-            self._withheld.append(claim.item)
-            if claim.sync_id is not None:
-                self._occupied[claim.sync_id].add(claim.item.mailbox)
-
-    def _one_per_mailbox(self, claims: Iterable[_Claim]) -> tuple[dict[SyncId, dict[str, Item]], list[Item]]:
-        """Of several cards with one SyncId in one mailbox the oldest keeps it; a copy made into another goes free."""
-        holders: dict[SyncId, dict[str, Item]] = defaultdict(dict)
-        copies: list[Item] = []
-        for claim in sorted(claims, key=lambda claim: claim.age):
-            sync_id, item = claim.sync_id, claim.item
-            if sync_id is None:
-                continue
-            holder = holders[sync_id].setdefault(item.mailbox, item)
-            if holder is not item:
-                (copies if _somebody_else(holder, item) else self._duplicates).append(item)
-        return holders, copies
-
-    def _namesake(self, cards: Mapping[str, Item]) -> SyncId | None:
+    def _namesake(self, keys: Iterable[Key], cards: Cards) -> SyncId | None:
         """The contact placed already that these cards also are, if it leaves room for all of them."""
-        for key in sorted({self._keys.key(item) for item in cards.values()}):
+        for key in keys:
             for sync_id in self._by_key.get(key, ()):
                 if not any(self._is_taken(sync_id, mailbox) for mailbox in cards):
                     return sync_id
@@ -127,25 +162,22 @@ class _Pairs:
     def _is_taken(self, sync_id: SyncId, mailbox: str) -> bool:
         return mailbox in self._cards[sync_id] or mailbox in self._occupied.get(sync_id, ())
 
-    def _place(self, sync_id: SyncId, cards: Mapping[str, Item]) -> None:
+    def _place(self, sync_id: SyncId, cards: Cards) -> None:
         held = self._cards.setdefault(sync_id, {})
-        for mailbox, item in _hub_first(cards, self._hub):
+        for mailbox, item in sorted(cards.items(), key=lambda one: (one[0] != self._hub, one[0])):
             if self._is_taken(sync_id, mailbox):
                 self._duplicates.append(item)
-                continue
-            self._compare_names(held, item)
-            held[mailbox] = item
-            known = self._by_key[self._keys.key(item)]
-            if sync_id not in known:
-                known.append(sync_id)
+            else:
+                self._compare_names(held, item)
+                held[mailbox] = item
 
-    def _compare_names(self, held: Mapping[str, Item], item: Item) -> None:
+    def _compare_names(self, held: Cards, item: Item) -> None:
         reference = held.get(self._hub) or next(iter(held.values()), None)
         is_new = item.marker is None and item.stamp is None
-        if reference and is_new and not share_a_word(name_of(reference), name_of(item)):
+        if reference and is_new and not share_a_word(name_of(reference.contact), name_of(item.contact)):
             self._unlike.append((reference, item))
 
-    def settle_strangers(self, strangers: list[Item]) -> None:
+    def settle_strangers(self, strangers: Iterable[Item]) -> None:
         """Place what only its own content identifies, and make new contacts of the rest."""
         cohorts: dict[Key, list[Item]] = defaultdict(list)
         for item in sorted(strangers, key=_place_of):
@@ -153,41 +185,45 @@ class _Pairs:
             if derived in self._cards and not self._is_taken(derived, item.mailbox):
                 self._place(derived, {item.mailbox: item})
             else:
-                cohorts[self._keys.key(item)].append(item)
+                cohorts[self._cohort(item)].append(item)
         for key, items in sorted(cohorts.items()):
             self._settle_cohort(key, items)
 
+    def _cohort(self, item: Item) -> Key:
+        """Strangers with one key are one contact; an entirely blank card is only itself."""
+        key = self._keys.key(item.contact)
+        return key if item.contact.fields else (*key, item.mailbox, item.item_id)
+
     def _settle_cohort(self, key: Key, items: list[Item]) -> None:
-        cards: dict[str, Item] = {}
-        for item in sorted(items, key=lambda item: (item.created_at, item.item_id)):
-            if cards.setdefault(item.mailbox, item) is not item:
-                self._duplicates.append(item)
         newcomers: dict[str, Item] = {}
-        for mailbox, item in sorted(cards.items()):
-            known = list(self._by_key.get(key, ()))
-            free = next((sync_id for sync_id in known if not self._is_taken(sync_id, mailbox)), None)
-            if free is not None:
-                self._place(free, {mailbox: item})
-            elif known:
+        known = self._by_key.get(key, [])
+        for item in sorted(items, key=lambda item: (item.created_at, item.item_id)):
+            room = next((sync_id for sync_id in known if not self._is_taken(sync_id, item.mailbox)), None)
+            if room is not None:
+                self._place(room, {item.mailbox: item})
+            elif known or item.mailbox in newcomers:
                 self._duplicates.append(item)
             else:
-                newcomers[mailbox] = item
+                newcomers[item.mailbox] = item
         if newcomers:
-            sync_id = min(derived_sync_id(self._rules.tenant_id, item) for item in newcomers.values())
-            self._place(sync_id, newcomers)
+            tenant_id = self._rules.tenant_id
+            self._place(min(derived_sync_id(tenant_id, item) for item in newcomers.values()), newcomers)
+
+
+def _one_per_mailbox(claims: Iterable[_Claim]) -> tuple[dict[SyncId, dict[str, Item]], list[_Claim]]:
+    """Of several cards with one SyncId in one mailbox the linked one keeps it, else the oldest."""
+    holders: dict[SyncId, dict[str, Item]] = defaultdict(dict)
+    by_age = sorted(claims, key=lambda claim: claim.age)
+    spare = [c for c in by_age if holders[c.sync_id].setdefault(c.item.mailbox, c.item) is not c.item]
+    return holders, spare
+
+
+def _is_somebody_else(face: Contact, copy: Contact) -> bool:
+    """Whether a card that bears another's SyncId has become a contact of its own."""
+    if face.primary_email or copy.primary_email:
+        return face.primary_email != copy.primary_email
+    return name_of(face) != name_of(copy)
 
 
 def _place_of(item: Item) -> tuple[str, str]:
     return (item.mailbox, item.item_id)
-
-
-def _hub_first(cards: Mapping[str, Item], hub: str) -> Iterator[tuple[str, Item]]:
-    yield from sorted(cards.items(), key=lambda card: (card[0] != hub, card[0]))
-
-
-def _somebody_else(holder: Item, item: Item) -> bool:
-    """Whether a card that bears another's SyncId has become a contact of its own."""
-    one, other = holder.contact, item.contact
-    if one.primary_email or other.primary_email:
-        return one.primary_email != other.primary_email
-    return name_of(holder) != name_of(item)

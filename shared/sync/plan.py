@@ -13,12 +13,12 @@ For every contact, in every replica:
 A contact whose hub card has become private is left alone everywhere.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.sync.contact import Contact, FieldValue
-from shared.sync.merge import Conflict, Merged, Voice, merge
+from shared.sync.merge import Conflict, Merged, merge, voices_of
 from shared.sync.mergebase import Memory
 from shared.sync.pairing import Cards, Pairing, pair
 from shared.sync.replica import Item, Observation, Replica
@@ -117,7 +117,7 @@ class _Desk:
         hub = self._hub.mailbox
         if hub in occupied or not cards:
             return
-        merged = merge(sync_id, self._voices(sync_id, cards), self._memory.versions.get(sync_id))
+        merged = merge(sync_id, voices_of(sync_id, cards, hub, self._memory), self._memory.versions.get(sync_id))
         card = cards.get(hub)
         frozen = card is not None and not self._rules.update_existing
         target = card.contact if card and frozen else merged.contact
@@ -131,11 +131,6 @@ class _Desk:
         for spoke in self._spokes:
             if spoke.mailbox not in occupied:
                 self._decide_spoke(spoke, cards.get(spoke.mailbox), target, stamp)
-
-    def _voices(self, sync_id: SyncId, cards: Cards) -> Iterator[Voice]:
-        for mailbox, item in cards.items():
-            mirrored = item.marker == sync_id or (item.stamp is not None and item.stamp.sync_id == sync_id)
-            yield Voice(item, mailbox == self._hub.mailbox, mirrored, self._memory.link(item))
 
     def _decide_spoke(self, spoke: Replica, card: Item | None, target: Contact, stamp: Stamp) -> None:
         operation = self._operation(spoke, card, target, stamp)

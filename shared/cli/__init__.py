@@ -1,0 +1,1 @@
+"""The command line: arguments in, a run, a report out. Nothing in here decides about contacts."""
