@@ -2,6 +2,8 @@
 
 import asyncio
 from contextlib import suppress
+from importlib import import_module
+from typing import Any
 
 import click
 
@@ -12,15 +14,15 @@ import click
 @click.option("--contacts", default=20, show_default=True, help="Contacts of each user.")
 def emulator(*, port: int, users: int, contacts: int) -> None:
     """Serve a local Microsoft 365 with two sample tenants until Ctrl-C; prints the settings that point to it."""
-    serve = load_emulator().serve
+    serve = load("tests.emulator.serve").serve
     with suppress(KeyboardInterrupt):
         asyncio.run(serve(port, users, contacts, click.echo))
 
 
-def load_emulator():  # type: ignore[no-untyped-def]
-    """The emulator's module, which stands beside the tests and is not part of a deployment."""
+def load(module: str) -> Any:
+    """A module of the emulator, which stands beside the tests and is no part of a deployment."""
     try:
-        from tests.emulator import serve
-    except ImportError as error:
-        raise click.ClickException("The emulator is part of the repository, not of a deployed app: use a clone.") from error
-    return serve
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        message = "The emulator is part of the repository, not of a deployed app: run this in a clone."
+        raise click.ClickException(message) from error

@@ -86,7 +86,8 @@ def _lost(reported: ReportedConflict) -> str:
 
 
 def _planned(operation: PlannedOperation) -> str:
-    return f"step {operation.step}, {operation.mailbox}: {operation.action} {operation.name} ({', '.join(operation.fields)})"
+    fields = ", ".join(operation.fields)
+    return f"step {operation.step}, {operation.mailbox}: {operation.action} {operation.name} ({fields})"
 
 
 def _print_creations(console: Console, operations: Iterable[PlannedOperation]) -> None:

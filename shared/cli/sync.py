@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 from shared.cli.logs import log_to_stderr
 from shared.engine.options import RunOptions
 from shared.sync.report import RunReport
+from shared.telemetry import log_report
 
 
 @click.command()
@@ -18,10 +20,14 @@ from shared.sync.report import RunReport
 @click.option("--user", "users", multiple=True, metavar="U", help="Only this user's mailbox; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else, on stdout.")
 @click.option(
-    "--report", "page", metavar="FILE.html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report page."
+    "--report",
+    "page",
+    metavar="FILE.html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a report page.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log every event, and list what was left or lost.")
-def sync(  # noqa: PLR0913 - one parameter an option, as click hands them over
+def sync(
     *, dry_run: bool, tenants: tuple[str, ...], users: tuple[str, ...], as_json: bool, page: Path | None, verbose: bool
 ) -> None:
     """Mirror contacts once: users to the shared mailbox, shared mailbox to users."""
@@ -33,6 +39,7 @@ def sync(  # noqa: PLR0913 - one parameter an option, as click hands them over
     options = RunOptions(dry_run=dry_run, tenants=tenants, users=users)
     with watching() as progress:
         report = asyncio.run(run_once(os.environ, options, progress=progress))
+    log_report(logging.getLogger("contacts_mirror"), report)
     show(report, as_json=as_json, verbose=verbose)
     if page:
         write_page(report, page)

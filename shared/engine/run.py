@@ -11,7 +11,7 @@ from shared.engine.tenant import sync_tenant
 from shared.errors import ConfigurationError, TenantError
 from shared.ports import Clock, Progress, TenantServices
 from shared.sync.report import Outcome, Problem, RunReport, TenantReport
-from shared.telemetry import log_event, log_report
+from shared.telemetry import log_event
 
 OpenTenant = Callable[[Tenant], AbstractAsyncContextManager[TenantServices]]
 """Signs in to a tenant and gives what its run talks to; raises `TenantError`."""
@@ -38,9 +38,7 @@ async def run(
     log_event(_LOG, logging.INFO, "run_started", run_id=options.run_id, tenants=len(tenants), dry_run=options.dry_run)
     reports = await asyncio.gather(*(_one(tenant, options, open_tenant, progress) for tenant in tenants))
     dry_run = options.dry_run or all(tenant.dry_run for tenant in tenants)
-    report = RunReport(options.run_id, started_at, clock.now(), dry_run, tuple(reports), settings.warnings)
-    log_report(_LOG, report)
-    return report
+    return RunReport(options.run_id, started_at, clock.now(), dry_run, tuple(reports), settings.warnings)
 
 
 def _chosen(tenants: Sequence[Tenant], names: Sequence[str]) -> list[Tenant]:
