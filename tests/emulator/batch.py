@@ -1,0 +1,151 @@
+"""JSON batching: up to twenty requests in one, four at a time, answered in any order."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from tests.emulator.calls import Call, split_path, split_query
+from tests.emulator.replies import JSON_TYPE, BadRequestError, GraphError, Reply
+from tests.emulator.world import World
+
+MAX_REQUESTS: Final = 20
+AT_ONCE: Final = 4
+_KEYS: Final = frozenset({"id", "method", "url", "headers", "body", "dependsOn", "atomicityGroup"})
+_METHODS: Final = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
+_BODILESS: Final = ("/permanentDelete",)
+
+
+@dataclass(slots=True)
+class _Part:
+    """One request of a batch."""
+
+    id: str
+    call: Call
+    after: Sequence[str] = field(default_factory=list)
+
+
+class Batch:
+    """Runs batches; `respond` answers requests that run at the same time."""
+
+    def __init__(self, world: World, respond: Callable[[Sequence[Call]], Awaitable[list[Reply]]]) -> None:
+        self._world = world
+        self._respond = respond
+
+    async def run(self, call: Call) -> Reply:
+        """Answer a whole batch; a batch that cannot be understood is a 400."""
+        parts = [self._part(call, entry) for entry in _entries(call)]
+        _check_order(parts)
+        replies: dict[str, Reply] = {}
+        waiting = parts
+        while waiting:
+            ready = [part for part in waiting if all(parent in replies for parent in part.after)][:AT_ONCE]
+            await self._run_some(ready, replies)
+            waiting = [part for part in waiting if part.id not in replies]
+        return self._response(parts, replies)
+
+    async def _run_some(self, ready: Sequence[_Part], replies: dict[str, Reply]) -> None:
+        going: list[_Part] = []
+        for part in ready:
+            if any(replies[parent].status >= 400 for parent in part.after):
+                replies[part.id] = _failed_dependency()
+            else:
+                going.append(part)
+        answers = await self._respond([part.call for part in going]) if going else []
+        for part, answer in zip(going, answers, strict=True):
+            replies[part.id] = answer
+
+    def _part(self, batch: Call, entry: dict[str, Any]) -> _Part:
+        url: str = entry["url"]
+        path, _, query = url.partition("?")
+        headers = {name.lower(): str(value) for name, value in (entry.get("headers") or {}).items()}
+        headers["authorization"] = batch.headers.get("authorization", "")
+        body = entry.get("body")
+        part = Call(
+            entry["method"].upper(), url, split_path(path), split_query(query), headers, body, True, batch.base
+        )
+        part.size = len(msgspec.json.encode(body)) if body is not None and self._world.switches.mailbox_upload_bytes else 0
+        return _Part(entry["id"], part, entry.get("dependsOn") or ())
+
+    def _response(self, parts: Sequence[_Part], replies: dict[str, Reply]) -> Reply:
+        switches = self._world.switches
+        if switches.batch_concurrency_enforced:
+            _refuse_excess(parts, replies)
+        order = list(parts)
+        if switches.shuffle_batch_responses:
+            self._world.dice.shuffle(order)
+        lower = switches.batch_header_case == "lower"
+        responses = [_shown(part.id, replies[part.id], lower=lower) for part in order if replies[part.id].status]
+        throttled = any(reply.status == 429 for reply in replies.values())
+        return Reply(switches.batch_throttled_status if throttled else 200, {"responses": responses})
+
+
+def _refuse_excess(parts: Sequence[_Part], replies: dict[str, Reply]) -> None:
+    """Placeholder for the order of things: see `Throttle`."""
+
+
+def _entries(call: Call) -> list[dict[str, Any]]:
+    if call.batched:
+        raise BadRequestError("A batch cannot hold a batch.")
+    requests = call.body.get("requests") if isinstance(call.body, dict) else None
+    if not isinstance(requests, list) or not requests:
+        raise BadRequestError("Invalid batch payload format.")
+    if len(requests) > MAX_REQUESTS:
+        raise BadRequestError("Number of requests inside batch exceeds the limit.")
+    for entry in requests:
+        _check_entry(entry)
+    ids = {entry["id"].lower() for entry in requests}
+    if len(ids) != len(requests):
+        raise BadRequestError("Request Id has to be unique in a batch.")
+    return requests
+
+
+def _check_entry(entry: object) -> None:
+    if not isinstance(entry, dict) or not entry.keys() <= _KEYS:
+        raise BadRequestError("Invalid batch payload format.")
+    request_id, method, url = entry.get("id"), entry.get("method"), entry.get("url")
+    if not isinstance(request_id, str) or not request_id:
+        raise BadRequestError("Request Id cannot be null or empty.")
+    if not isinstance(method, str) or method.upper() not in _METHODS:
+        raise BadRequestError(f"Invalid method for request id : {request_id}.")
+    if not isinstance(url, str) or not url or "://" in url or url.startswith("/v1.0/"):
+        raise BadRequestError(f"Invalid URL for request id : {request_id}. It must be relative.")
+    if not isinstance(entry.get("headers") or {}, dict):
+        raise BadRequestError(f"Invalid headers for request id : {request_id}.")
+    _check_write(entry, method.upper(), url)
+
+
+def _check_write(entry: dict[str, Any], method: str, url: str) -> None:
+    if method not in {"POST", "PATCH", "PUT"} or url.endswith(_BODILESS):
+        return
+    names = {name.lower() for name in entry.get("headers") or {}}
+    if "body" not in entry or "content-type" not in names:
+        raise BadRequestError(f"Write request id : {entry['id']} does not contain Content-Type header or body.")
+
+
+def _check_order(parts: Sequence[_Part]) -> None:
+    seen: set[str] = set()
+    for part in parts:
+        for parent in part.after:
+            if parent not in seen:
+                raise BadRequestError(f"Invalid dependsOn of request id : {part.id}.")
+        seen.add(part.id)
+
+
+def _failed_dependency() -> Reply:
+    error = {"code": "FailedDependency", "message": "A request that this one depends on failed."}
+    return Reply(424, {"error": error})
+
+
+def _shown(request_id: str, reply: Reply, *, lower: bool) -> dict[str, Any]:
+    headers = dict(reply.headers)
+    shown: dict[str, Any] = {"id": request_id, "status": reply.status, "headers": headers}
+    if isinstance(reply.body, bytes):
+        shown["body"] = reply.body.decode("utf-8", "replace")
+    elif reply.body is not None:
+        headers.setdefault("Content-Type", JSON_TYPE)
+        shown["body"] = reply.body
+    if lower:
+        shown["headers"] = {name.lower(): value for name, value in headers.items()}
+    return shown

@@ -1,0 +1,224 @@
+"""Graph v1.0: from a request to the handler that answers it, through token, contract, limits, mailbox state and faults."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.emulator.batch import Batch
+from tests.emulator.calls import Call, split_path, split_query
+from tests.emulator.contacts import Contacts
+from tests.emulator.contract import check_query, find_route
+from tests.emulator.delta import Delta
+from tests.emulator.directory import Tenant
+from tests.emulator.entra import Entra
+from tests.emulator.faults import Action, Faults, Scene
+from tests.emulator.folders import Folders
+from tests.emulator.log import RequestLog, RequestRecord
+from tests.emulator.mailbox import Mailbox
+from tests.emulator.photos import Photos
+from tests.emulator.replies import ErrorWriter, GraphError, Reply
+from tests.emulator.states import check_mailbox
+from tests.emulator.throttle import Throttle, _Budget
+from tests.emulator.users import Users, unknown_user
+from tests.emulator.world import World
+
+_READ: Final = frozenset({"Contacts.Read", "Contacts.ReadWrite"})
+_WRITE: Final = frozenset({"Contacts.ReadWrite"})
+_SETTINGS: Final = frozenset({"MailboxSettings.Read", "MailboxSettings.ReadWrite"})
+_DIRECTORY: Final = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
+_LOGGED: Final = ("prefer", "if-match", "consistencylevel", "content-type", "client-request-id", "user-agent")
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A request under way."""
+
+    call: Call
+    record: RequestRecord
+    action: Action | None = None
+    budget: _Budget | None = None
+    reply: Reply | None = None
+
+
+class Graph:
+    """Answers requests, single ones and batches."""
+
+    def __init__(self, world: World, tenants: Mapping[str, Tenant], entra: Entra) -> None:
+        self._world = world
+        self._tenants = tenants
+        self._entra = entra
+        self.log = RequestLog()
+        self.faults = Faults()
+        self.throttle = Throttle(world)
+        self.errors = ErrorWriter(world.clock, world.switches)
+        self._seq = 0
+        contacts, folders, photos = Contacts(world), Folders(world), Photos()
+        self.delta = Delta(world, contacts)
+        self._users = Users(world, self.throttle)
+        self._batch = Batch(world, self.respond)
+        self._handlers: dict[str, Callable[[Call, Mailbox], Reply]] = {
+            "contacts.list": contacts.listing,
+            "contacts.count": contacts.count,
+            "contacts.get": contacts.get,
+            "contacts.create": contacts.create,
+            "contacts.update": contacts.update,
+            "contacts.delete": contacts.delete,
+            "contacts.purge": contacts.purge,
+            "contacts.delta": self.delta.read,
+            "ids.translate": contacts.translate,
+            "folders.list": folders.listing,
+            "folders.count": folders.count,
+            "folders.get": folders.get,
+            "folders.create": folders.create,
+            "folders.update": folders.update,
+            "folders.delete": folders.delete,
+            "folders.purge": folders.purge,
+            "photo.get": photos.get(contacts),
+            "photo.download": photos.download(contacts),
+            "photo.upload": photos.upload(contacts),
+            "photo.delete": photos.delete(contacts),
+        }
+        self._directory: dict[str, Callable[[Call], Reply]] = {
+            "users.list": self._users.listing,
+            "users.count": self._users.count,
+            "users.get": self._users.get,
+            "users.licences": self._users.licences,
+            "organization.list": self._users.organization,
+            "skus.list": self._users.skus,
+            "settings.get": self._users.settings,
+            "settings.purpose": self._users.purpose,
+        }
+
+    def reset(self) -> None:
+        """As at the beginning."""
+        self.log.clear()
+        self.faults.clear()
+        self.throttle.reset()
+        self.delta.reset()
+
+    async def answer(self, call: Call) -> Reply:
+        """Answer one HTTP request."""
+        (reply,) = await self.respond([call])
+        return reply
+
+    async def respond(self, calls: Sequence[Call]) -> list[Reply]:
+        """Answer requests that run at the same time.
+
+        Raises:
+            DropConnectionError: when a fault says so; what was carried out before stays.
+        """
+        with self._world.lock:
+            under_way = [self._begin(call) for call in calls]
+        try:
+            if any(pending.budget for pending in under_way):
+                await asyncio.sleep(self._world.switches.service_seconds)
+            for pending in under_way:
+                if pending.reply is None and pending.call.route.operation == "batch":
+                    pending.reply = await self._run_batch(pending.call)
+            with self._world.lock:
+                return [self._finish(pending) for pending in under_way]
+        finally:
+            for pending in under_way:
+                if pending.budget:
+                    self.throttle.leave(pending.budget)
+
+    def _begin(self, call: Call) -> _Pending:
+        pending = _Pending(call, self._note(call))
+        try:
+            self._sign_in(call)
+            call.route, call.ids = find_route(call.method, call.segments)
+            self._name_user(call)
+            pending.record.tenant, pending.record.mailbox = call.tenant.id, call.mailbox
+            pending.action = self.faults.take(call) if self.faults else None
+            if pending.action:
+                pending.reply = pending.action.before(self._scene(call))
+            if pending.reply is None:
+                self._admit(call, pending)
+        except GraphError as error:
+            pending.reply = self.errors.reply(error, call.headers.get("client-request-id", ""))
+        return pending
+
+    def _scene(self, call: Call) -> Scene:
+        return Scene(self._world, self._entra, call)
+
+    def _note(self, call: Call) -> RequestRecord:
+        self._seq += 1
+        headers = {name: call.headers[name] for name in _LOGGED if name in call.headers}
+        record = RequestRecord(self._seq, self._world.clock.now(), call.method, call.url, call.batched, headers)
+        self.log.append(record)
+        return record
+
+    def _sign_in(self, call: Call) -> None:
+        token = self._entra.graph_token(call.headers.get("authorization", ""))
+        tenant = self._tenants.get(token.tenant_id)
+        if tenant is None:
+            raise GraphError(401, "InvalidAuthenticationToken", "Access token validation failure.")
+        call.of(tenant, token.client_id, token.roles)
+
+    def _name_user(self, call: Call) -> None:
+        if call.ids:
+            call.about(call.tenant.find_user(call.ids[0]))
+
+    def _admit(self, call: Call, pending: _Pending) -> None:
+        _check_roles(call)
+        check_query(call.route, call.query)
+        if not call.ids:
+            return
+        if not call.mailbox:
+            raise unknown_user(call.ids[0])
+        if call.route.mailbox:
+            pending.budget = self.throttle.enter(call)
+
+    async def _run_batch(self, call: Call) -> Reply:
+        try:
+            return await self._batch.run(call)
+        except GraphError as error:
+            return self.errors.reply(error, call.headers.get("client-request-id", ""))
+
+    def _finish(self, pending: _Pending) -> Reply:
+        call = pending.call
+        reply = pending.reply
+        try:
+            if reply is None:
+                reply = self._handle(call)
+        except GraphError as error:
+            reply = self.errors.reply(error, call.headers.get("client-request-id", ""))
+        if pending.action:
+            try:
+                reply = pending.action.after(self._scene(call), reply)
+            except GraphError as error:
+                reply = self.errors.reply(error, call.headers.get("client-request-id", ""))
+        pending.record.status = reply.status
+        return reply
+
+    def _handle(self, call: Call) -> Reply:
+        directory = self._directory.get(call.route.operation)
+        if call.route.mailbox:
+            check_mailbox(call, call.user, self._world.switches)
+            call.user.mailbox.storage.settle()
+        if directory:
+            return directory(call)
+        handler = self._handlers.get(call.route.operation)
+        if handler is None:
+            raise GraphError(501, "NotImplemented", "The emulator does not serve this path.")
+        return handler(call, call.user.mailbox)
+
+
+def _check_roles(call: Call) -> None:
+    operation = call.route.operation
+    if operation == "batch":
+        return
+    if not call.route.mailbox:
+        if not call.roles & _DIRECTORY:
+            raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+        return
+    needed = _SETTINGS if operation.startswith("settings.") else _WRITE if call.route.write else _READ
+    if not call.roles & needed:
+        raise GraphError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+
+
+def make_call(method: str, url: str, headers: Mapping[str, str], body: Any, base: str) -> Call:  # noqa: ANN401 - any JSON value
+    """A call from a URL relative to the version root, still encoded."""
+    path, _, query = url.partition("?")
+    return Call(method, url, split_path(path), split_query(query), headers, body, base=base)
