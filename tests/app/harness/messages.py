@@ -7,10 +7,11 @@ proto3 an unknown field or a wrong type is an error, and None means a field that
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeAlias, get_args, get_origin, get_type_hints
 
 # `TypedData` has fields of these types' names.
-_Bytes, _Int = bytes, int
+_Bytes: TypeAlias = bytes
+_Int: TypeAlias = int
 
 
 class Message:

@@ -1,0 +1,113 @@
+"""What the host is told of the app, and what goes to Azure."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.app.conftest import ROOT, needs_worker
+from tests.app.harness.worker import Worker, worker
+
+FUNCTIONS = {"scheduled_sync", "request_sync", "requested_sync", "health"}
+
+
+def _json(name: str) -> dict[str, object]:
+    parsed = json.loads((ROOT / name).read_text(encoding="utf-8"))
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+@needs_worker
+def test_exactly_these_functions_are_indexed(app: Worker) -> None:
+    """The host sees four functions and no more."""
+    assert set(app.functions) == FUNCTIONS
+
+
+@needs_worker
+def test_the_timer_follows_the_setting(app: Worker) -> None:
+    """The schedule is a setting, a start of the app is no reason to run, and missed hours are caught up once."""
+    assert app.bindings("scheduled_sync") == {
+        "timerTrigger": {
+            "type": "timerTrigger",
+            "direction": "IN",
+            "name": "timer",
+            "schedule": "%AUTOMATION_SYNCCONTACTS_SCHEDULE%",
+            "runOnStartup": False,
+            "useMonitor": True,
+        }
+    }
+
+
+@needs_worker
+def test_http_needs_a_function_key(app: Worker) -> None:
+    """Nobody asks for a run, or for the app's health, without a key."""
+    triggers = {name: app.bindings(name)["httpTrigger"] for name in ("request_sync", "health")}
+    seen = {name: (each["authLevel"], each["methods"], each["route"]) for name, each in triggers.items()}
+    assert seen == {
+        "request_sync": ("FUNCTION", ["POST"], "sync"),
+        "health": ("FUNCTION", ["GET"], "health"),
+    }
+
+
+@needs_worker
+def test_the_queue_that_is_written_is_the_queue_that_is_read(app: Worker) -> None:
+    """A run that was accepted is a run that begins."""
+    written, read = app.bindings("request_sync")["queue"], app.bindings("requested_sync")["queueTrigger"]
+    assert (written["queueName"], written["connection"]) == ("contacts-mirror-runs", "AzureWebJobsStorage")
+    assert (read["queueName"], read["connection"]) == (written["queueName"], written["connection"])
+
+
+@needs_worker
+def test_the_host_repeats_nothing(app: Worker) -> None:
+    """A failed run is repeated by the next hour's run, never by the host."""
+    extensions = _json("host.json")["extensions"]
+    assert isinstance(extensions, dict)
+    assert extensions["queues"]["maxDequeueCount"] == 1
+    assert [function.retry_options for function in app.functions.values()] == [None] * len(FUNCTIONS)
+
+
+@needs_worker
+async def test_a_waiting_worker_that_gets_its_environment_later_indexes_the_same() -> None:
+    """Flex Consumption hands app and environment to a worker that is already up."""
+    before, directory = dict(os.environ), Path.cwd()
+    try:
+        with worker(ROOT) as running:
+            await running.specialise(before)
+            assert set(running.functions) == FUNCTIONS
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        os.chdir(directory)
+
+
+def test_importing_the_app_opens_nothing() -> None:
+    """A cold start reads modules: no socket, no process, no file written, and not yet the SDK."""
+    script = (
+        "import sys; seen = []\n"
+        "watched = {'socket.__new__', 'socket.connect', 'socket.getaddrinfo', 'subprocess.Popen', 'os.remove'}\n"
+        "def hook(event, args):\n"
+        "    if event in watched or (event == 'open' and isinstance(args[1], str) and set(args[1]) & set('wax+')):\n"
+        "        seen.append((event, *map(str, args)))\n"
+        "sys.addaudithook(hook)\n"
+        "import function_app\n"
+        "print(seen, 'msgraph' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-B", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] False"
+
+
+def test_only_the_app_goes_to_azure() -> None:
+    """`.funcignore` leaves the app: no test, no document, no setting of a developer's machine."""
+    left_out = _git("ls-files", "--cached", "--ignored", "--exclude-from=.funcignore")
+    shipped = _git("ls-files", "--cached") - left_out
+    assert {name for name in shipped if not name.startswith("shared/")} == {
+        "function_app.py",
+        "host.json",
+        "requirements.txt",
+    }
+
+
+def _git(*arguments: str) -> set[str]:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines())
