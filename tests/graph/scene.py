@@ -1,0 +1,70 @@
+"""A tenant on the emulator, reached through the real adapter."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from azure.identity.aio import ClientSecretCredential
+
+from shared.config.model import ClientSecret, Cloud, Secret
+from shared.config.model import Tenant as TenantSettings
+from shared.graph.services import open_tenant
+from shared.ports import TenantServices, User
+from shared.sync.replica import Replica
+from tests.emulator import Emulator, Tenant
+
+ANNA, BEN, HUB = "anna@contoso.com", "ben@contoso.com", "hub@contoso.com"
+
+
+def settings(emulator: Emulator, tenant: Tenant) -> TenantSettings:
+    """The tenant as an operator would configure it."""
+    cloud = Cloud(
+        "Emulator", emulator.graph_url, emulator.authority_url, "https://graph.microsoft.com/.default", known=False
+    )
+    return TenantSettings(tenant.id, tenant.client_id, HUB, ClientSecret(Secret(tenant.client_secret)), cloud)
+
+
+def staffed(emulator: Emulator) -> Tenant:
+    """Add a tenant with two users and a shared mailbox."""
+    tenant = emulator.add_tenant(None, domain="contoso.com")
+    tenant.add_user(ANNA)
+    tenant.add_user(BEN)
+    tenant.add_shared_mailbox(HUB)
+    return tenant
+
+
+@asynccontextmanager
+async def opened(emulator: Emulator, tenant: Tenant) -> AsyncIterator[TenantServices]:
+    """The adapter's services for the tenant, signed in with azure-identity; all waiting is done by the emulator's clock."""
+    credential = ClientSecretCredential(
+        tenant.id,
+        tenant.client_id,
+        tenant.client_secret,
+        authority=emulator.authority_url,
+        disable_instance_discovery=True,
+        connection_verify=emulator.ca_file,
+    )
+    async with (
+        credential,
+        open_tenant(settings(emulator, tenant), credential, emulator.clock, trust=emulator.ca_file) as services,
+    ):
+        yield services
+
+
+async def user(services: TenantServices, name: str) -> User:
+    """The user of this name."""
+    found = await services.directory.find_user(name)
+    assert found is not None
+    return found
+
+
+async def spoke(services: TenantServices, name: str = ANNA) -> Replica:
+    """The user's default contacts."""
+    found = await user(services, name)
+    return Replica(found.user_id, found.user_principal_name)
+
+
+async def hub(services: TenantServices) -> Replica:
+    """The hub, made when it is not there."""
+    mailbox = await user(services, HUB)
+    found = await services.contacts.find_hub(mailbox, "All Contacts")
+    return (found or await services.contacts.create_hub(mailbox, "All Contacts")).replica
