@@ -56,7 +56,7 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 --
 
 
 async def _run(options: RunOptions) -> None:
-    report = await bootstrap.sync(os.environ, options)
+    report = await bootstrap.sync(os.environ, options, trust=_trust())
     telemetry.log_report(logger, report)
     if failure := manual.failure(report):
         raise failure
@@ -64,9 +64,14 @@ async def _run(options: RunOptions) -> None:
 
 async def _settings() -> Settings | MirrorError:
     try:
-        return await bootstrap.settings(os.environ)
+        return await bootstrap.settings(os.environ, trust=_trust())
     except MirrorError as error:
         return error
+
+
+def _trust() -> str | None:
+    """The CA certificates to go by: aiohttp reads the variable once, at its import, which may be before it is set."""
+    return os.environ.get("SSL_CERT_FILE")
 
 
 def _response(answer: manual.Answer) -> func.HttpResponse:
