@@ -1,19 +1,20 @@
 """JSON batching: up to twenty requests in one, four at a time, answered in any order."""
 
+from base64 import b64encode
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from tests.emulator.calls import Call, split_path, split_query
-from tests.emulator.replies import JSON_TYPE, BadRequestError, GraphError, Reply
+from tests.emulator.replies import JSON_TYPE, BadRequestError, Reply
 from tests.emulator.world import World
 
 MAX_REQUESTS: Final = 20
 AT_ONCE: Final = 4
 _KEYS: Final = frozenset({"id", "method", "url", "headers", "body", "dependsOn", "atomicityGroup"})
 _METHODS: Final = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
+Respond = Callable[[Sequence[Call]], Awaitable[list[Reply]]]
 _BODILESS: Final = ("/permanentDelete",)
 
 
@@ -27,23 +28,38 @@ class _Part:
 
 
 class Batch:
-    """Runs batches; `respond` answers requests that run at the same time."""
+    """Runs batches; `respond` answers requests that run at the same time, `refuse` one that is too many."""
 
-    def __init__(self, world: World, respond: Callable[[Sequence[Call]], Awaitable[list[Reply]]]) -> None:
+    def __init__(self, world: World, respond: Respond, refuse: Callable[[Call], Reply]) -> None:
         self._world = world
         self._respond = respond
+        self._refuse = refuse
 
     async def run(self, call: Call) -> Reply:
         """Answer a whole batch; a batch that cannot be understood is a 400."""
-        parts = [self._part(call, entry) for entry in _entries(call)]
+        entries = _entries(call)
+        parts = [self._part(call, entry, call.size // len(entries)) for entry in entries]
         _check_order(parts)
-        replies: dict[str, Reply] = {}
-        waiting = parts
+        replies = self._refuse_excess(parts)
+        waiting = [part for part in parts if part.id not in replies]
         while waiting:
             ready = [part for part in waiting if all(parent in replies for parent in part.after)][:AT_ONCE]
             await self._run_some(ready, replies)
             waiting = [part for part in waiting if part.id not in replies]
         return self._response(parts, replies)
+
+    def _refuse_excess(self, parts: Sequence[_Part]) -> dict[str, Reply]:
+        """The fifth and later requests to one mailbox, as clusters of 2020 to 2022 did (microsoft-graph-docs#8760)."""
+        if not self._world.switches.batch_concurrency_enforced:
+            return {}
+        counts: Counter[str] = Counter()
+        refused = {}
+        for part in parts:
+            mailbox = "/".join(part.call.segments[:2]).lower()
+            counts[mailbox] += 1
+            if mailbox.startswith("users/") and counts[mailbox] > AT_ONCE and not part.after:
+                refused[part.id] = self._refuse(part.call)
+        return refused
 
     async def _run_some(self, ready: Sequence[_Part], replies: dict[str, Reply]) -> None:
         going: list[_Part] = []
@@ -56,22 +72,18 @@ class Batch:
         for part, answer in zip(going, answers, strict=True):
             replies[part.id] = answer
 
-    def _part(self, batch: Call, entry: dict[str, Any]) -> _Part:
+    def _part(self, batch: Call, entry: dict[str, Any], size: int) -> _Part:
         url: str = entry["url"]
         path, _, query = url.partition("?")
         headers = {name.lower(): str(value) for name, value in (entry.get("headers") or {}).items()}
         headers["authorization"] = batch.headers.get("authorization", "")
         body = entry.get("body")
-        part = Call(
-            entry["method"].upper(), url, split_path(path), split_query(query), headers, body, True, batch.base
-        )
-        part.size = len(msgspec.json.encode(body)) if body is not None and self._world.switches.mailbox_upload_bytes else 0
+        part = Call(entry["method"].upper(), url, split_path(path), split_query(query), headers, body, True, batch.base)
+        part.size = size
         return _Part(entry["id"], part, entry.get("dependsOn") or ())
 
     def _response(self, parts: Sequence[_Part], replies: dict[str, Reply]) -> Reply:
         switches = self._world.switches
-        if switches.batch_concurrency_enforced:
-            _refuse_excess(parts, replies)
         order = list(parts)
         if switches.shuffle_batch_responses:
             self._world.dice.shuffle(order)
@@ -79,10 +91,6 @@ class Batch:
         responses = [_shown(part.id, replies[part.id], lower=lower) for part in order if replies[part.id].status]
         throttled = any(reply.status == 429 for reply in replies.values())
         return Reply(switches.batch_throttled_status if throttled else 200, {"responses": responses})
-
-
-def _refuse_excess(parts: Sequence[_Part], replies: dict[str, Reply]) -> None:
-    """Placeholder for the order of things: see `Throttle`."""
 
 
 def _entries(call: Call) -> list[dict[str, Any]]:
@@ -142,7 +150,8 @@ def _shown(request_id: str, reply: Reply, *, lower: bool) -> dict[str, Any]:
     headers = dict(reply.headers)
     shown: dict[str, Any] = {"id": request_id, "status": reply.status, "headers": headers}
     if isinstance(reply.body, bytes):
-        shown["body"] = reply.body.decode("utf-8", "replace")
+        is_image = headers.get("Content-Type", "").startswith("image/")
+        shown["body"] = b64encode(reply.body).decode() if is_image else reply.body.decode("utf-8", "replace")
     elif reply.body is not None:
         headers.setdefault("Content-Type", JSON_TYPE)
         shown["body"] = reply.body

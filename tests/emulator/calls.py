@@ -91,10 +91,10 @@ class Call:
         """The path from the version on, with its ids as they are meant."""
         return "/" + "/".join(self.segments)
 
-    def link(self, segments: list[str] | None = None, **options: str) -> str:
-        """An absolute URL: this path, or another one, with its own and other query options."""
+    def link(self, **options: str) -> str:
+        """This request's absolute URL, with some query options set otherwise."""
         query = {**self.query, **{f"${name}": value for name, value in options.items()}}
-        path = "/".join(quote(segment, safe="$@'()") for segment in segments or self.segments)
+        path = "/".join(quote(segment, safe="$@'()") for segment in self.segments)
         return f"{self.base}/{path}?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
 
 

@@ -205,7 +205,14 @@ _TAKERS: Final[Mapping[str, Callable[[CardRules, str, Any, Fields, bool], Any]]]
     "emailAddresses": CardRules._take_emails,
     "birthday": CardRules._take_birthday,
     **dict.fromkeys(
-        (*TRIO, "parentFolderId", "extensions", "singleValueExtendedProperties", "multiValueExtendedProperties", "@odata.type"),
+        (
+            *TRIO,
+            "parentFolderId",
+            "extensions",
+            "singleValueExtendedProperties",
+            "multiValueExtendedProperties",
+            "@odata.type",
+        ),
         CardRules._take_nothing,
     ),
 }
@@ -222,7 +229,8 @@ def _limit(name: str, entries: list[Any], most: int | None) -> None:
     if most is not None and len(entries) > most:
         shown = name[:1].upper() + name[1:]
         raise BadRequestError(
-            f"The multi value property {shown} has {len(entries)} entries, that exceeds the max allowed value of {most}",
+            f"The multi value property {shown} has {len(entries)} entries, "
+            f"that exceeds the max allowed value of {most}",
             "ErrorInvalidArgument",
         )
 

@@ -6,8 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from tests.emulator.calls import Call
-from tests.emulator.clock import stamp
-from tests.emulator.contract import check_body, selected
+from tests.emulator.contract import TRIO, check_body, selected, unknown_property
 from tests.emulator.filters import parse_filter
 from tests.emulator.ids import WELL_FORMED, is_immutable
 from tests.emulator.listing import order_by, page
@@ -20,8 +19,10 @@ from tests.emulator.world import World
 CONFLICT: Final = (
     412,
     "ErrorIrresolvableConflict",
-    "The send or update operation could not be performed because the change key passed in the request does not match "
-    "the current change key for the item.",
+    (
+        "The send or update operation could not be performed because the change key passed in the request does not "
+        "match the current change key for the item."
+    ),
 )
 _EXPAND: Final = re.compile(r"singleValueExtendedProperties\(\$filter=(.*)\)\Z", re.IGNORECASE | re.DOTALL)
 _EXTENSIONS: Final = re.compile(r"extensions(?:\(\$filter=id eq '([^']*)'\))?\Z", re.IGNORECASE)
@@ -35,17 +36,11 @@ class Contacts:
         self._world = world
         self._patches = 0
 
-    # Finding what the path names
-
     def folder(self, call: Call, box: Mailbox) -> Folder:
         """The folder in the path; the default folder without one, and for the alias `contacts`."""
-        return self.named_folder(box, call.ids[-1] if call.route.operation.endswith(_COLLECTION) else call.ids[-2], call)
-
-    def named_folder(self, box: Mailbox, name: str, call: Call) -> Folder:
-        """The folder with this id, if it is not deleted."""
-        if len(call.segments) < 4 or "contactfolders" not in call.segments[2].lower():
+        if len(call.ids) == 1:
             return box.storage.default
-        return find_folder(box, name, self._world.switches.folder_gone_code)
+        return find_folder(box, call.ids[-1], self._world.switches.folder_gone_code)
 
     def item(self, call: Call, box: Mailbox, item_id: str) -> Item:
         """The item with this id in either form; raises what Graph answers when there is none."""
@@ -58,8 +53,6 @@ class Contacts:
         if item is None or item.is_list or not (switches.deleted_items_readable or box.storage.is_live(item.folder)):
             raise GraphError(404, "ErrorItemNotFound", "The specified object was not found in the store.")
         return item
-
-    # Showing
 
     def show(self, call: Call, box: Mailbox, item: Item, select: Sequence[str] | None, *, listing: bool) -> Fields:
         """A card as an answer holds it."""
@@ -77,7 +70,7 @@ class Contacts:
             shown["personalNotes"] = box.rules.cut_note(shown["personalNotes"])
         return shown
 
-    def _missing(self, name: str) -> Any:  # noqa: ANN401 - never returns
+    def _missing(self, name: str) -> Any:
         raise BadRequestError(f"Could not find a property named '{name}' on type 'Microsoft.OutlookServices.Contact'.")
 
     def expand(self, call: Call, item: Item, shown: Fields) -> Fields:
@@ -91,8 +84,6 @@ class Contacts:
                 names = [clause] if clause else list(item.extensions)
                 shown["extensions"] = [item.extensions[name] for name in names if name in item.extensions]
         return shown
-
-    # Handlers
 
     def listing(self, call: Call, box: Mailbox) -> Reply:
         """A page of a folder."""
@@ -122,6 +113,9 @@ class Contacts:
         text = call.query.get("$filter")
         if text is None:
             return rows
+        if "personalnotes" in text.lower():
+            raise BadRequestError("The query filter contains one or more invalid nodes.", "ErrorInvalidUrlQueryFilter")
+        _check_order(text, call.query.get("$orderby", ""))
         fits = parse_filter(text)
         lag = self._world.switches.marker_lookup_lag_seconds
         if lag and "extendedproperties" in text.lower():
@@ -159,13 +153,19 @@ class Contacts:
     def create(self, call: Call, box: Mailbox) -> Reply:
         """A new card."""
         folder = self.folder(call, box)
-        body = check_body(call.route, call.body)
+        body = self._body(call)
         stored: Fields = {}
         box.rules.write(stored, body, creating=True)
         properties = read_properties(body)
         item = box.storage.add(stored, folder)
         self._finish(item, body, properties)
         return self._written(call, box, item, 201)
+
+    def _body(self, call: Call) -> dict[str, Any]:
+        body = check_body(call.route, call.body)
+        if self._world.switches.national_cloud and any(name in body for name in TRIO):
+            raise unknown_property(next(name for name in TRIO if name in body))
+        return body
 
     def _finish(self, item: Item, body: Mapping[str, Any], properties: Mapping[str, str]) -> None:
         for name, value in properties.items():
@@ -189,7 +189,7 @@ class Contacts:
         """Change some properties of a card."""
         self._check_folder(call, box)
         item = self.item(call, box, call.ids[-1])
-        body = check_body(call.route, call.body)
+        body = self._body(call)
         self._check_conflict(call, item)
         stored = dict(item.fields)
         properties = read_properties(body)
@@ -235,11 +235,10 @@ class Contacts:
         for source in ids:
             item = box.storage.find(source)
             if item is not None:
-                value.append({"sourceId": source, "targetId": item.classic_id if target == "restId" else item.immutable_id})
+                value.append(
+                    {"sourceId": source, "targetId": item.classic_id if target == "restId" else item.immutable_id}
+                )
         return Reply(200, {"value": value})
-
-
-_COLLECTION: Final = (".list", ".create", ".count", ".delta")
 
 
 def find_folder(box: Mailbox, name: str, gone_code: str) -> Folder:
@@ -252,6 +251,12 @@ def find_folder(box: Mailbox, name: str, gone_code: str) -> Folder:
     if folder is None or not box.storage.is_live(folder):
         raise GraphError(404, gone_code, "The specified folder could not be found in the store.")
     return folder
+
+
+def _check_order(text: str, order: str) -> None:
+    names = [clause.split()[0] for clause in order.split(",") if clause.strip()]
+    if any(name not in text for name in names):
+        raise BadRequestError("The restriction or sort order is too complex for this operation.", "InefficientFilter")
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""What Graph's schema knows: paths, methods, query options and body properties, written by hand and checked on every request.
+"""What Graph's schema knows, checked on every request: paths, methods, query options, body properties.
 
 `check` refuses what Graph refuses for its schema alone, before any mailbox is looked at. A test compares the table with
 what the official SDK knows.
@@ -41,23 +41,24 @@ CONTACT_KINDS: Final[Mapping[str, str]] = {
 CONTACT: Final = frozenset(CONTACT_KINDS) - {"@odata.etag", "@odata.context", *NAVIGATION}
 FOLDER: Final = frozenset({"id", "displayName", "parentFolderId"})
 FOLDER_KINDS: Final[Mapping[str, str]] = {"displayName": "text", "parentFolderId": "text", "id": "read only"}
-USER: Final = frozenset(
-    "aboutMe accountEnabled ageGroup assignedLicenses assignedPlans authorizationInfo birthday businessPhones city "
-    "companyName consentProvidedForMinor country createdDateTime creationType customSecurityAttributes deletedDateTime "
-    "department deviceEnrollmentLimit displayName employeeHireDate employeeId employeeLeaveDateTime employeeOrgData "
-    "employeeType externalUserState externalUserStateChangeDateTime faxNumber givenName hireDate id identities "
-    "identityParentId imAddresses infoCatalogs interests isManagementRestricted isResourceAccount jobTitle "
-    "lastPasswordChangeDateTime legalAgeGroupClassification licenseAssignmentStates mail mailNickname mailboxSettings "
-    "mobilePhone mySite officeLocation onPremisesDistinguishedName onPremisesDomainName "
-    "onPremisesExtensionAttributes onPremisesImmutableId onPremisesLastSyncDateTime "
-    "onPremisesProvisioningErrors onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled "
-    "onPremisesUserPrincipalName otherMails passwordPolicies passwordProfile pastProjects postalCode preferredDataLocation "
-    "preferredLanguage preferredName print provisionedPlans proxyAddresses responsibilities schools "
-    "securityIdentifier serviceProvisioningErrors showInAddressList signInActivity "
-    "signInSessionsValidFromDateTime skills state streetAddress surname usageLocation userPrincipalName userType".split()
-)  # fmt: skip
+USER: Final = frozenset((
+    "aboutMe", "accountEnabled", "ageGroup", "assignedLicenses", "assignedPlans", "authorizationInfo", "birthday",
+    "businessPhones", "city", "companyName", "consentProvidedForMinor", "country", "createdDateTime", "creationType",
+    "customSecurityAttributes", "deletedDateTime", "department", "deviceEnrollmentLimit", "displayName",
+    "employeeHireDate", "employeeId", "employeeLeaveDateTime", "employeeOrgData", "employeeType", "externalUserState",
+    "externalUserStateChangeDateTime", "faxNumber", "givenName", "hireDate", "id", "identities", "identityParentId",
+    "imAddresses", "interests", "isManagementRestricted", "isResourceAccount", "jobTitle", "lastPasswordChangeDateTime",
+    "legalAgeGroupClassification", "licenseAssignmentStates", "mail", "mailNickname", "mailboxSettings", "mobilePhone",
+    "mySite", "officeLocation", "onPremisesDistinguishedName", "onPremisesDomainName", "onPremisesExtensionAttributes",
+    "onPremisesImmutableId", "onPremisesLastSyncDateTime", "onPremisesProvisioningErrors", "onPremisesSamAccountName",
+    "onPremisesSecurityIdentifier", "onPremisesSyncEnabled", "onPremisesUserPrincipalName", "otherMails",
+    "passwordPolicies", "passwordProfile", "pastProjects", "postalCode", "preferredDataLocation", "preferredLanguage",
+    "preferredName", "print", "provisionedPlans", "proxyAddresses", "responsibilities", "schools", "securityIdentifier",
+    "serviceProvisioningErrors", "showInAddressList", "signInActivity", "signInSessionsValidFromDateTime", "skills",
+    "state", "streetAddress", "surname", "usageLocation", "userPrincipalName", "userType",
+))  # fmt: skip
 
-LIST_OPTIONS: Final = frozenset("$count $expand $filter $orderby $search $select $skip $top".split())
+LIST_OPTIONS: Final = frozenset(["$count", "$expand", "$filter", "$orderby", "$search", "$select", "$skip", "$top"])
 ITEM_OPTIONS: Final = frozenset({"$expand", "$select"})
 TOKENS: Final = frozenset({"$skiptoken", "$deltatoken"})
 NONE: Final[frozenset[str]] = frozenset()
@@ -103,8 +104,6 @@ _CONTACT_ROUTES: Final = {
         "PATCH": Route("photo.upload", write=True),
         "DELETE": Route("photo.delete", write=True),
     },
-    "/{}/extensions": {"POST": Route("extensions.create", write=True)},
-    "/{}/extensions/{}": {"GET": Route("extensions.get", ITEM_OPTIONS), "DELETE": Route("extensions.delete", write=True)},
 }
 _FOLDER_ROUTES: Final = {
     "": {
@@ -178,7 +177,9 @@ def find_route(method: str, segments: list[str]) -> tuple[Route, list[str]]:
     if route is None:
         if not node.methods:
             raise BadRequestError(f"Resource not found for the segment '{segments[-1] if segments else ''}'.")
-        raise GraphError(405, "ErrorInvalidRequest", f"Method '{method}' not allowed. The OData request is not supported.")
+        raise GraphError(
+            405, "ErrorInvalidRequest", f"Method '{method}' not allowed. The OData request is not supported."
+        )
     return route, ids
 
 
@@ -209,18 +210,22 @@ def _split(select: str) -> tuple[str, ...]:
 def check_body(route: Route, body: object) -> dict[str, object]:
     """Refuse a body that is no object, or has a property that does not exist, is read only or of another type."""
     if not isinstance(body, dict):
-        raise BadRequestError("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
+        raise BadRequestError(
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON "
+            "format."
+        )
     for name, value in body.items():
         kind = route.body.get(name)
         if kind is None:
             if name != "@odata.type":
-                raise _unknown(name)
+                raise unknown_property(name)
         elif value is not None or kind == "read only":
             _CHECKS[kind](name, value)
     return body
 
 
-def _unknown(name: str) -> GraphError:
+def unknown_property(name: str) -> GraphError:
+    """The 400 for a member that the type does not have."""
     return BadRequestError(
         f"The property '{name}' does not exist on type 'Microsoft.OutlookServices.Contact'. Make sure to only use "
         "property names that are defined by the type or mark the type as open type.",
@@ -249,7 +254,7 @@ def _members(name: str, value: object, allowed: frozenset[str]) -> None:
         raise _mistyped(name)
     for key, entry in value.items():
         if key not in allowed:
-            raise _unknown(key)
+            raise unknown_property(key)
         if entry is not None and not isinstance(entry, str):
             raise _mistyped(f"{name}/{key}")
 

@@ -83,7 +83,9 @@ class Delta:
             raise GraphError(500, "InternalServerError", "Value cannot be null.\r\nParameter name: type")
         for option in _REFUSED:
             if option in call.query:
-                raise BadRequestError(f"The query parameter '{option}' is not supported for change tracking.", "ErrorInvalidUrlQuery")
+                raise BadRequestError(
+                    f"The query parameter '{option}' is not supported for change tracking.", "ErrorInvalidUrlQuery"
+                )
 
     def _folder(self, call: Call, box: Mailbox) -> Folder:
         switches = self._world.switches
@@ -125,7 +127,9 @@ class Delta:
             ),
             "sync_state_invalid": GraphError(400, "SyncStateInvalid", "The sync state is invalid."),
             "resync_required": GraphError(410, "ResyncRequired", "Resync is required."),
-            "parameter": BadRequestError("Parameter 'DeltaToken' not supported for this request.", "ErrorInvalidUrlQuery"),
+            "parameter": BadRequestError(
+                "Parameter 'DeltaToken' not supported for this request.", "ErrorInvalidUrlQuery"
+            ),
         }
         return forms[self._world.switches.delta_reset]
 
@@ -138,6 +142,8 @@ class Delta:
             entry = entries[item_id]
             if entry.sequence != sequence or entry.item.is_list:
                 continue
+            if not entry.present and self._world.switches.delta_misses_last_delete and not folder.items:
+                continue
             if entry.present or keep_removed or sequence > state.started:
                 yield sequence, entry
 
@@ -148,9 +154,7 @@ class Delta:
         cursor = told[-1][0] if told else state.cursor
         return [entry for _, entry in told], cursor
 
-    def _show(
-        self, call: Call, box: Mailbox, folder: Folder, state: _Round, entries: Sequence[Entry]
-    ) -> list[Fields]:
+    def _show(self, call: Call, box: Mailbox, folder: Folder, state: _Round, entries: Sequence[Entry]) -> list[Fields]:
         again = folder.entries.get(state.last) if self._world.switches.delta_duplicates and entries else None
         told = [again, *entries] if again is not None else entries
         return [self._row(call, box, state, entry) for entry in told]

@@ -126,7 +126,10 @@ class Entra:
 
     def _refusal(self, refusal: AadstsError) -> Reply:
         trace, correlation, when = str(uuid.uuid4()), str(uuid.uuid4()), stamp(self._world.clock.now())
-        text = f"AADSTS{refusal.number}: {refusal.message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {when}"
+        text = (
+            f"AADSTS{refusal.number}: {refusal.message}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\n"
+            f"Timestamp: {when}"
+        )
         body = {
             "error": refusal.error,
             "error_description": text,
@@ -184,7 +187,9 @@ class Entra:
         tenant_id = next(iter(self._tenants), str(uuid.UUID(int=0)))
         token = self.issue(tenant_id, "managed-identity", resource, ())
         expires = int(self._issued[token].expires)
-        return Reply(200, {"access_token": token, "expires_on": str(expires), "resource": resource, "token_type": "Bearer"})
+        return Reply(
+            200, {"access_token": token, "expires_on": str(expires), "resource": resource, "token_type": "Bearer"}
+        )
 
 
 def _unauthorized(message: str) -> GraphError:
@@ -201,7 +206,10 @@ def _check_secret(tenant: Tenant, fields: Mapping[str, str]) -> None:
         message = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
         raise AadstsError(401, "invalid_client", 7000216, message)
     if fields["client_secret"] != tenant.client_secret:
-        message = f"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{tenant.client_id}'."
+        message = (
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
+            f"not the client secret ID, for a secret added to app '{tenant.client_id}'."
+        )
         raise AadstsError(401, "invalid_client", 7000215, message)
     if tenant.secret_expired:
         message = f"The provided client secret keys for app '{tenant.client_id}' are expired."

@@ -45,7 +45,7 @@ class _Action:
 
 @dataclass(frozen=True, slots=True)
 class Answer(_Action):
-    """Answer instead of Graph: an error with this code, or `body` as it is (bytes; b"" is an empty body, HTML works)."""
+    """Answer instead of Graph: an error with this code, or `body` as it is (b"" is an empty body, HTML works)."""
 
     status: int
     code: str = "UnknownError"
@@ -97,7 +97,10 @@ class ApplyThenDrop(_Action):
 
 @dataclass(frozen=True, slots=True)
 class Throttled(_Action):
-    """A 429 with this Retry-After: a text as it is, a number as whole seconds, a negative one as an HTTP date, None without."""
+    """A 429 with this Retry-After.
+
+    A text is sent as it is, a number as seconds, a negative one as the HTTP date so far ahead; None sends none.
+    """
 
     retry_after: str | float | None = 1
     code: str = "ApplicationThrottled"
@@ -196,7 +199,7 @@ class Fault:
     `method` and `mailbox` (a UPN) are compared whole, `path` is a regular expression searched in the path after the
     version with its ids decoded; empty fits all. `batched` True means requests within a batch, False HTTP requests
     (a batch as a whole has the path `/$batch`), None both. Of the requests that fit, it happens to the `nth` and those
-    after it, `count` times (None: for ever); with `every` to each so manieth; with `probability` to that share, by `seed`.
+    after it, `count` times (None: for ever); with `every` to each so manieth, with `probability` to that share of them.
     """
 
     action: Action

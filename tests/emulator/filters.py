@@ -180,12 +180,12 @@ class _Parser:
         return (lambda record: _number(inner(record))) if "int" in kind else lambda record: inner(record) == "true"
 
 
-def _folded(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _folded(value: Any) -> Any:
     """Exchange and Entra both compare strings without case."""
     return value.lower() if isinstance(value, str) else value
 
 
-def _number(value: Any) -> int | None:  # noqa: ANN401 - any JSON value
+def _number(value: Any) -> int | None:
     try:
         return int(value)
     except (TypeError, ValueError):
@@ -195,7 +195,7 @@ def _number(value: Any) -> int | None:  # noqa: ANN401 - any JSON value
 def _path(path: str) -> Value:
     steps = path.split("/")
 
-    def value(record: Record) -> Any:  # noqa: ANN401 - any JSON value
+    def value(record: Record) -> Any:
         found: Any = record
         for step in steps:
             if step == "$count":

@@ -1,4 +1,4 @@
-"""Graph v1.0: from a request to the handler that answers it, through token, contract, limits, mailbox state and faults."""
+"""Graph v1.0: the way of a request through token, contract, faults, limits and mailbox state to its handler."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from tests.emulator.mailbox import Mailbox
 from tests.emulator.photos import Photos
 from tests.emulator.replies import ErrorWriter, GraphError, Reply
 from tests.emulator.states import check_mailbox
-from tests.emulator.throttle import Throttle, _Budget
+from tests.emulator.throttle import Budget, Throttle
 from tests.emulator.users import Users, unknown_user
 from tests.emulator.world import World
 
@@ -37,7 +37,7 @@ class _Pending:
     call: Call
     record: RequestRecord
     action: Action | None = None
-    budget: _Budget | None = None
+    budget: Budget | None = None
     reply: Reply | None = None
 
 
@@ -53,10 +53,11 @@ class Graph:
         self.throttle = Throttle(world)
         self.errors = ErrorWriter(world.clock, world.switches)
         self._seq = 0
-        contacts, folders, photos = Contacts(world), Folders(world), Photos()
+        contacts, folders = Contacts(world), Folders(world)
+        photos = Photos(contacts)
         self.delta = Delta(world, contacts)
         self._users = Users(world, self.throttle)
-        self._batch = Batch(world, self.respond)
+        self._batch = Batch(world, self.respond, self._too_many)
         self._handlers: dict[str, Callable[[Call, Mailbox], Reply]] = {
             "contacts.list": contacts.listing,
             "contacts.count": contacts.count,
@@ -74,10 +75,10 @@ class Graph:
             "folders.update": folders.update,
             "folders.delete": folders.delete,
             "folders.purge": folders.purge,
-            "photo.get": photos.get(contacts),
-            "photo.download": photos.download(contacts),
-            "photo.upload": photos.upload(contacts),
-            "photo.delete": photos.delete(contacts),
+            "photo.get": photos.get,
+            "photo.download": photos.download,
+            "photo.upload": photos.upload,
+            "photo.delete": photos.delete,
         }
         self._directory: dict[str, Callable[[Call], Reply]] = {
             "users.list": self._users.listing,
@@ -108,9 +109,12 @@ class Graph:
         Raises:
             DropConnectionError: when a fault says so; what was carried out before stays.
         """
-        with self._world.lock:
-            under_way = [self._begin(call) for call in calls]
+        under_way: list[_Pending] = []
         try:
+            with self._world.lock:
+                for call in calls:
+                    under_way.append(self._new(call))
+                    self._begin(under_way[-1])
             if any(pending.budget for pending in under_way):
                 await asyncio.sleep(self._world.switches.service_seconds)
             for pending in under_way:
@@ -123,8 +127,21 @@ class Graph:
                 if pending.budget:
                     self.throttle.leave(pending.budget)
 
-    def _begin(self, call: Call) -> _Pending:
-        pending = _Pending(call, self._note(call))
+    def _new(self, call: Call) -> _Pending:
+        return _Pending(call, self._note(call))
+
+    def _too_many(self, call: Call) -> Reply:
+        """Log a request that a batch must not send, and refuse it; it counts all the same."""
+        pending = self._new(call)
+        error = self.throttle.refusal("Application is over its MailboxConcurrency limit.", 1.0)
+        pending.record.status = error.status
+        return self._error(call, error)
+
+    def _error(self, call: Call, error: GraphError) -> Reply:
+        return self.errors.reply(error, call.headers.get("client-request-id", ""))
+
+    def _begin(self, pending: _Pending) -> None:
+        call = pending.call
         try:
             self._sign_in(call)
             call.route, call.ids = find_route(call.method, call.segments)
@@ -136,8 +153,7 @@ class Graph:
             if pending.reply is None:
                 self._admit(call, pending)
         except GraphError as error:
-            pending.reply = self.errors.reply(error, call.headers.get("client-request-id", ""))
-        return pending
+            pending.reply = self._error(call, error)
 
     def _scene(self, call: Call) -> Scene:
         return Scene(self._world, self._entra, call)
@@ -174,7 +190,7 @@ class Graph:
         try:
             return await self._batch.run(call)
         except GraphError as error:
-            return self.errors.reply(error, call.headers.get("client-request-id", ""))
+            return self._error(call, error)
 
     def _finish(self, pending: _Pending) -> Reply:
         call = pending.call
@@ -183,12 +199,12 @@ class Graph:
             if reply is None:
                 reply = self._handle(call)
         except GraphError as error:
-            reply = self.errors.reply(error, call.headers.get("client-request-id", ""))
+            reply = self._error(call, error)
         if pending.action:
             try:
                 reply = pending.action.after(self._scene(call), reply)
             except GraphError as error:
-                reply = self.errors.reply(error, call.headers.get("client-request-id", ""))
+                reply = self._error(call, error)
         pending.record.status = reply.status
         return reply
 
@@ -218,7 +234,7 @@ def _check_roles(call: Call) -> None:
         raise GraphError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
 
 
-def make_call(method: str, url: str, headers: Mapping[str, str], body: Any, base: str) -> Call:  # noqa: ANN401 - any JSON value
+def make_call(method: str, url: str, headers: Mapping[str, str], body: Any, base: str) -> Call:
     """A call from a URL relative to the version root, still encoded."""
     path, _, query = url.partition("?")
     return Call(method, url, split_path(path), split_query(query), headers, body, base=base)

@@ -43,7 +43,9 @@ def whole_number(call: Call, option: str, default: int, most: int) -> int:
         return default
     number = int(text) if text.isdecimal() else -1
     if not (0 if option == "$skip" else 1) <= number <= most:
-        raise BadRequestError(f"The value '{text}' of {option} is invalid. It must be between 1 and {most}.", "ErrorInvalidUrlQuery")
+        raise BadRequestError(
+            f"The value '{text}' of {option} is invalid. It must be between 1 and {most}.", "ErrorInvalidUrlQuery"
+        )
     return number
 
 
@@ -51,7 +53,6 @@ def order_by(call: Call, rows: list[T], value: Callable[[T, str], Any]) -> list[
     """The rows as $orderby asks for them."""
     for clause in reversed([part.strip() for part in call.query.get("$orderby", "").split(",") if part.strip()]):
         name, _, direction = clause.partition(" ")
-        rows = sorted(rows, key=lambda row, name=name: str(value(row, name) or "").lower())
-        if direction.strip().lower() == "desc":
-            rows.reverse()
+        keys = [(str(value(row, name) or "").lower(), at) for at, row in enumerate(rows)]
+        rows = [rows[at] for _, at in sorted(keys, reverse=direction.strip().lower() == "desc")]
     return rows

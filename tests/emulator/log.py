@@ -27,7 +27,9 @@ class RequestRecord:
     @property
     def is_write(self) -> bool:
         """Whether it was meant to change something; tokens and batches as such are no writes."""
-        return self.method not in {"GET", "HEAD"} and not self.path.endswith(("/$batch", "/token", "/translateExchangeIds"))
+        return self.method not in {"GET", "HEAD"} and not self.path.endswith(
+            ("/$batch", "/token", "/translateExchangeIds")
+        )
 
 
 class RequestLog(list[RequestRecord]):

@@ -42,7 +42,7 @@ class Mailbox:
         modified_at: datetime | None = None,
         extended: Mapping[str, str] | None = None,
     ) -> str:
-        """Type in a new card, with Graph's property names; returns its immutable id. Nothing is refused but a bad value."""
+        """Type in a new card, with Graph's property names; returns its immutable id."""
         stored: Fields = {}
         self.rules.write(stored, fields, creating=True)
         item = self.storage.add(stored, self._folder(folder), modified_at)
@@ -70,7 +70,7 @@ class Mailbox:
         private: bool | None = None,
         modified_at: datetime | None = None,
     ) -> None:
-        """Change some fields of a card, or its private flag; None clears a field. The display name stays, as in Outlook."""
+        """Change some fields of a card, or its private flag; None clears a field, the display name stays."""
         item = self._item(item_id)
         sent = dict(fields or {})
         sent.setdefault("displayName", item.fields.get("displayName"))

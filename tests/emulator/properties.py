@@ -11,7 +11,9 @@ SENSITIVITY: Final = "Integer 0x36"
 PRIVATE: Final = "Boolean {00062008-0000-0000-c000-000000000046} Id 0x8506"
 MESSAGE_CLASS: Final = "String 0x1a"
 _TYPES: Final = "String|Integer|Short|Long|Boolean|SystemTime|Binary|Double|Float|Currency|CLSID|ApplicationTime"
-_NAMED: Final = re.compile(rf"({_TYPES}) (\{{[0-9a-f-]{{36}}\}}) (Name (?=\S)|Id (?=0x[0-9a-f]{{1,8}}\Z))(.+)\Z", re.IGNORECASE)
+_NAMED: Final = re.compile(
+    rf"({_TYPES}) (\{{[0-9a-f-]{{36}}\}}) (Name (?=\S)|Id (?=0x[0-9a-f]{{1,8}}\Z))(.+)\Z", re.IGNORECASE
+)
 _TAGGED: Final = re.compile(rf"({_TYPES}) (0x[0-9a-f]{{1,8}})\Z", re.IGNORECASE)
 
 

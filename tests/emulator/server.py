@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import uuid
 from types import TracebackType
 from typing import Any, Final
@@ -98,7 +97,7 @@ class Emulator:
         return self.world.switches
 
     @property
-    def log(self) -> Any:  # noqa: ANN401 - see RequestLog
+    def log(self) -> Any:
         """All requests."""
         return self._graph.log
 
@@ -108,7 +107,7 @@ class Emulator:
         return self._graph.log.http_requests
 
     @property
-    def faults(self) -> Any:  # noqa: ANN401 - see Faults
+    def faults(self) -> Any:
         """The faults that wait."""
         return self._graph.faults
 
@@ -192,7 +191,7 @@ class Emulator:
 
     def _other(self, request: web.BaseRequest, segments: list[str], query: str, body: bytes) -> Reply:
         if segments[0] == "secrets" and request.method == "GET":
-            return self.vault.read(segments, request.headers.get("Authorization", ""), self.entra)
+            return self.vault.read(segments, split_query(query), request.headers.get("Authorization", ""), self.entra)
         if segments[0] == "msi":
             return self.entra.managed_identity(split_query(query), request.headers.get("X-IDENTITY-HEADER", ""))
         if segments[1:] == ["oauth2", "v2.0", "token"] and request.method == "POST":
@@ -240,7 +239,7 @@ def _target(request: web.BaseRequest) -> str:
     return target
 
 
-def _decoded(raw: bytes, content_type: str) -> Any:  # noqa: ANN401 - any JSON value
+def _decoded(raw: bytes, content_type: str) -> Any:
     if not raw:
         return None
     if not content_type.startswith("application/json"):
@@ -248,4 +247,6 @@ def _decoded(raw: bytes, content_type: str) -> Any:  # noqa: ANN401 - any JSON v
     try:
         return msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
-        raise BadRequestError("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.") from error
+        raise BadRequestError(
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON."
+        ) from error

@@ -11,12 +11,12 @@ _OTHER: Final = "other"
 _WHY: Final = "why"
 
 
-def _switch(default: Any, other: Any, why: str) -> Any:  # noqa: ANN401 - a field's type is what its annotation says
+def _switch(default: Any, other: Any, why: str) -> Any:
     """A field with its default, the value it is flipped to, and the sentence with its source."""
     return field(default=default, metadata={_OTHER: other, _WHY: why})
 
 
-def _limit(default: Any, why: str) -> Any:  # noqa: ANN401 - as above
+def _limit(default: Any, why: str) -> Any:
     """A field that a variant leaves alone: it says how much, not how."""
     return field(default=default, metadata={_WHY: why})
 
@@ -56,7 +56,9 @@ class Switches:
     address_patch_replaces: bool = _switch(
         True, False, "PATCH of an address replaces it whole; else the parts that are not sent stay"
     )
-    null_address_on_post_fails: bool = _switch(True, False, "POST with a null address is a 500 (msgraph-sdk-dotnet#2368)")
+    null_address_on_post_fails: bool = _switch(
+        True, False, "POST with a null address is a 500 (msgraph-sdk-dotnet#2368)"
+    )
     normalise_line_ends: str = _switch("crlf", "lf", "line ends of a note as they are kept: crlf, lf or keep")
     truncate_notes_in_lists: bool = _switch(
         True, False, "a note that begins with a line break is cut to 256 in listings (microsoft-graph-docs#17598)"
@@ -69,12 +71,17 @@ class Switches:
     trim_strings: bool = _switch(False, True, "blanks at either end of a string are dropped when it is written")
     max_home_phones: int | None = _switch(2, None, "home phones a contact can hold; None is no limit")
     max_im_addresses: int | None = _switch(3, None, "IM addresses a contact can hold; None is no limit")
-    max_string_length: int | None = _switch(None, 4096, "characters of a string property but the note; None is no limit")
-    accept_read_only_properties: bool = _limit(False, "read-only members in a body are ignored, not refused")
+    max_string_length: int | None = _switch(
+        None, 4096, "characters of a string property but the note; None is no limit"
+    )
     # Items, ids, change markers
-    honour_if_match: bool = _switch(True, False, "a wrong If-Match is a 412 ErrorIrresolvableConflict; else it is ignored")
+    honour_if_match: bool = _switch(
+        True, False, "a wrong If-Match is a 412 ErrorIrresolvableConflict; else it is ignored"
+    )
     silent_change_key_bump_seconds: float | None = _switch(
-        5.0, None, "so long after a create the server changes the changeKey by itself (microsoft-graph-docs-contrib#7644)"
+        5.0,
+        None,
+        "so long after a create the server changes the changeKey by itself (microsoft-graph-docs-contrib#7644)",
     )
     silent_bump_moves_modified: bool = _switch(False, True, "that also moves lastModifiedDateTime")
     spurious_conflict_every: int | None = _switch(
@@ -86,8 +93,12 @@ class Switches:
     deleted_items_readable: bool = _switch(
         False, True, "an item in Deleted Items still answers to its immutable id, instead of 404"
     )
-    restore_keeps_immutable_id: bool = _switch(True, False, "an item restored from Deleted Items keeps its immutable id")
-    sensitivity_always_set: bool = _switch(False, True, "cards that are not private have Integer 0x36 = 0, else they lack it")
+    restore_keeps_immutable_id: bool = _switch(
+        True, False, "an item restored from Deleted Items keeps its immutable id"
+    )
+    sensitivity_always_set: bool = _switch(
+        False, True, "cards that are not private have Integer 0x36 = 0, else they lack it"
+    )
     copies_keep_marker: bool = _switch(True, False, "a copy made in Outlook keeps its extended properties")
     marker_lookup_lag_seconds: float = _switch(
         0.0, 3.0, "a filter on an extended property does not find items younger than this"
@@ -95,16 +106,22 @@ class Switches:
     extended_property_echo: bool = _switch(False, True, "the answer to a write echoes the extended properties")
     # Lists
     list_order: str = _switch("oldest", "newest", "items of a listing without $orderby: oldest or newest first")
-    list_empty_pages: bool = _switch(True, False, "each third page of a listing is empty and has a nextLink (contrib#8153)")
+    list_empty_pages: bool = _switch(
+        True, False, "each third page of a listing is empty and has a nextLink (contrib#8153)"
+    )
     top_limits_total: bool = _switch(False, True, "$top limits the whole listing, not its pages (corso)")
     max_list_page_size: int = _limit(1000, "the largest $top of a listing; more is a 400")
     hide_distribution_lists: bool = _switch(
-        True, False, "distribution lists count in $top, $skip and $count, but are not returned; else they are not counted"
+        True,
+        False,
+        "distribution lists count in $top, $skip and $count, but are not returned; else they are not counted",
     )
     hidden_folders_listed: bool = _switch(False, True, "hidden system folders are listed beside the others")
     folder_name_case_insensitive: bool = _switch(True, False, "folder names are compared without case")
     default_folder_name: str = _switch("Kontakte", "Contacts", "the default folder's name, in the mailbox's language")
-    folder_gone_code: str = _switch("ErrorItemNotFound", "ErrorSyncFolderNotFound", "code of the 404 for a folder that is gone")
+    folder_gone_code: str = _switch(
+        "ErrorItemNotFound", "ErrorSyncFolderNotFound", "code of the 404 for a folder that is gone"
+    )
     # Delta
     delta_supported: bool = _limit(True, "contacts/delta is there; not so in the China cloud")
     default_folder_delta_supported: bool = _switch(
@@ -116,11 +133,17 @@ class Switches:
         True, False, "$expand in delta is a 500 (microsoft-graph-docs#1993); else it is ignored"
     )
     partial_delta_items: bool = _switch(False, True, "a changed item comes with its id and changed properties only")
-    delta_duplicates: bool = _switch(True, False, "the last item of a page comes again on the next (delta overview page)")
-    delta_replays: bool = _switch(True, False, "a round begins with the last change of the round before (delta overview page)")
+    delta_duplicates: bool = _switch(
+        True, False, "the last item of a page comes again on the next (delta overview page)"
+    )
+    delta_replays: bool = _switch(
+        True, False, "a round begins with the last change of the round before (delta overview page)"
+    )
     delta_empty_pages: bool = _switch(True, False, "the second page of a round is empty and has a nextLink")
     delta_removed_in_first_round: bool = _switch(True, False, "a first round names items that were deleted before it")
-    delta_misses_last_delete: bool = _limit(False, "deleting the last item of a folder is not told (msgraph-sdk-dotnet#1310)")
+    delta_misses_last_delete: bool = _limit(
+        False, "deleting the last item of a folder is not told (msgraph-sdk-dotnet#1310)"
+    )
     odata_delta_links: bool = _switch(
         True, False, "links read users('x')/contactfolders('y'), not the path that was called (contact-delta page)"
     )
@@ -128,7 +151,7 @@ class Switches:
     delta_reset: str = _switch(
         "sync_state_not_found",
         "location",
-        "answer to a token that is gone: sync_state_not_found, location, sync_state_invalid, resync_required, parameter",
+        "answer to a lost token: sync_state_not_found, location, sync_state_invalid, resync_required or parameter",
     )
     delta_token_cache_size: int = _limit(200_000, "delta tokens kept in all mailboxes; the oldest are dropped")
     # $batch
@@ -145,15 +168,25 @@ class Switches:
     throttle_code: str = _switch("ApplicationThrottled", "TooManyRequests", "code of Outlook's 429")
     concurrency_enforced: bool = _switch(True, False, "a fifth request to a mailbox at the same time is a 429")
     mailbox_concurrency: int = _limit(4, "requests of an application to one mailbox at a time")
-    mailbox_requests: int | None = _limit(10_000, "requests of an application to one mailbox in 600 seconds; None is no limit")
-    mailbox_upload_bytes: int | None = _limit(150_000_000, "bytes uploaded to one mailbox in 300 seconds; None is no limit")
-    identity_units: int | None = _limit(3_500, "resource units of the directory in 10 seconds (small tenant); None is no limit")
+    mailbox_requests: int | None = _limit(
+        10_000, "requests of an application to one mailbox in 600 seconds; None is no limit"
+    )
+    mailbox_upload_bytes: int | None = _limit(
+        150_000_000, "bytes uploaded to one mailbox in 300 seconds; None is no limit"
+    )
+    identity_units: int | None = _limit(
+        3_500, "resource units of the directory in 10 seconds (small tenant); None is no limit"
+    )
     service_seconds: float = _limit(0.0, "real seconds that Outlook takes for a request, to make requests overlap")
     # Directory
-    licence_filter_count_supported: bool = _switch(True, False, "assignedLicenses/$count ne 0 works as an advanced query")
+    licence_filter_count_supported: bool = _switch(
+        True, False, "assignedLicenses/$count ne 0 works as an advanced query"
+    )
     licence_filter_sku_ne_null_supported: bool = _switch(False, True, "assignedLicenses/any(x:x/skuId ne null) works")
     index_lag_seconds: float = _limit(0.0, "advanced queries do not see what changed in the directory since then")
-    expired_users_page_seconds: float = _limit(600.0, "age at which a page token of /users is a 400 Directory_ExpiredPageToken")
+    expired_users_page_seconds: float = _limit(
+        600.0, "age at which a page token of /users is a 400 Directory_ExpiredPageToken"
+    )
     # Mailboxes and errors
     not_found_code: str = _switch(
         "varying",
@@ -186,7 +219,7 @@ class Switches:
         """What each switch means, with its source."""
         return {f.name: f.metadata[_WHY] for f in fields(cls)}
 
-    def reset(self) -> None:
-        """Back to the defaults."""
+    def take(self, other: "Switches") -> None:
+        """Become as the other is."""
         for f in fields(self):
-            setattr(self, f.name, f.default)
+            setattr(self, f.name, getattr(other, f.name))

@@ -30,7 +30,7 @@ class _Window:
 
 
 @dataclass(slots=True)
-class _Budget:
+class Budget:
     """What one application uses of one mailbox."""
 
     requests: _Window = field(default_factory=lambda: _Window(MAILBOX_WINDOW_SECONDS))
@@ -44,7 +44,7 @@ class Throttle:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._budgets: dict[tuple[str, str], _Budget] = {}
+        self._budgets: dict[tuple[str, str], Budget] = {}
         self._identity: dict[tuple[str, str], _Window] = {}
 
     def reset(self) -> None:
@@ -56,14 +56,14 @@ class Throttle:
         """The most requests to a mailbox that ran at the same time."""
         return max((b.most_running for (_, owner), b in self._budgets.items() if owner == mailbox_id), default=0)
 
-    def enter(self, call: Call) -> _Budget:
+    def enter(self, call: Call) -> Budget:
         """Count a request to a mailbox, the refused ones too; `leave` must be called with the answer.
 
         Raises:
             GraphError: 429 when a limit is reached.
         """
         switches, now = self._world.switches, self._world.clock.seconds
-        budget = self._budgets.setdefault((call.client_id, call.user.id), _Budget())
+        budget = self._budgets.setdefault((call.client_id, call.user.id), Budget())
         used = budget.requests.add(1, now)
         sent = budget.upload.add(call.size, now)
         if switches.mailbox_requests is not None and used > switches.mailbox_requests:
@@ -76,7 +76,7 @@ class Throttle:
         budget.most_running = max(budget.most_running, budget.running)
         return budget
 
-    def leave(self, budget: _Budget) -> None:
+    def leave(self, budget: Budget) -> None:
         """Let the next one in."""
         budget.running -= 1
 

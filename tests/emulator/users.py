@@ -55,7 +55,10 @@ class Users:
             raise BadRequestError("The skip token is malformed.", "Request_BadRequest")
         offset, issued, advanced = (int(part) for part in parts[1:])
         if self._world.clock.seconds - issued > self._world.switches.expired_users_page_seconds:
-            raise BadRequestError("The specified page token value has expired and can not be included in your request.", "Directory_ExpiredPageToken")
+            raise BadRequestError(
+                "The specified page token value has expired and can not be included in your request.",
+                "Directory_ExpiredPageToken",
+            )
         if advanced and not _is_eventual(call):
             raise BadRequestError("Unsupported Query.", _UNSUPPORTED)
         return offset
@@ -68,7 +71,9 @@ class Users:
         text = call.query.get("$filter")
         advanced = self._is_advanced(call)
         self._check_filter(call, text or "", advanced=advanced)
-        rows = [self._record(user, indexed=advanced) for user in call.tenant.users.values() if self._seen(user, advanced)]
+        rows = [
+            self._record(user, indexed=advanced) for user in call.tenant.users.values() if self._seen(user, advanced)
+        ]
         if text is None:
             return rows
         try:
@@ -93,7 +98,8 @@ class Users:
         lowered = text.lower()
         if "skuid ne" in lowered and not switches.licence_filter_sku_ne_null_supported:
             raise BadRequestError(
-                "Unsupported or invalid query filter clause specified for property 'assignedLicenses' of resource 'User'.",
+                "Unsupported or invalid query filter clause specified for property 'assignedLicenses' "
+                "of resource 'User'.",
                 _UNSUPPORTED,
             )
         if "assignedlicenses/$count" in lowered and not switches.licence_filter_count_supported:
@@ -120,7 +126,11 @@ class Users:
 
     def licences(self, call: Call) -> Reply:
         """A user's licences."""
-        plan = {"servicePlanId": EXCHANGE_PLAN, "servicePlanName": "EXCHANGE_S_ENTERPRISE", "provisioningStatus": "Success"}
+        plan = {
+            "servicePlanId": EXCHANGE_PLAN,
+            "servicePlanName": "EXCHANGE_S_ENTERPRISE",
+            "provisioningStatus": "Success",
+        }
         licence = {"id": E3_SKU, "skuId": E3_SKU, "skuPartNumber": "SPE_E3", "servicePlans": [plan]}
         return Reply(200, {"value": [licence] if call.user.licensed else []}, self._throttle.identity(call))
 
@@ -141,7 +151,7 @@ class Users:
         return Reply(200, {"userPurpose": call.user.purpose, "timeZone": "UTC"})
 
     def purpose(self, call: Call) -> Reply:
-        """What a mailbox is for: user, shared, room …"""
+        """What a mailbox is for: user, shared, room and so on."""
         return Reply(200, {"value": call.user.purpose})
 
 
@@ -157,7 +167,8 @@ def _page_size(call: Call) -> int:
         return _DEFAULT_PAGE
     if not text.isdecimal() or not 1 <= int(text) <= _MAX_PAGE:
         raise BadRequestError(
-            f"Invalid page size specified: '{text}'. Must be between 1 and {_MAX_PAGE} inclusive.", "Request_UnsupportedQuery"
+            f"Invalid page size specified: '{text}'. Must be between 1 and {_MAX_PAGE} inclusive.",
+            "Request_UnsupportedQuery",
         )
     return int(text)
 

@@ -1,5 +1,6 @@
 """Key Vault: secrets behind a challenge, and certificates, which are read as secrets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,19 +54,27 @@ class Vault:
         self._secrets.clear()
         self._forbidden.clear()
 
-    def read(self, segments: list[str], authorization: str, entra: Entra) -> Reply:
+    def read(self, segments: list[str], query: Mapping[str, str], authorization: str, entra: Entra) -> Reply:
         """Answer GET /secrets/{name}/{version}, or the list of secrets."""
+        if "api-version" not in query:
+            return Reply(400, _error("BadParameter", "AKV10046: The api-version query parameter is missing."))
         if entra.vault_token(authorization) is None:
             authority = f"{self.world.address}/{self.tenant_id}"
             challenge = f'Bearer authorization="{authority}", resource="{VAULT_AUDIENCE}"'
-            return Reply(401, _error("Unauthorized", "AKV10000: Request is missing a Bearer or PoP token."), {"WWW-Authenticate": challenge})
+            return Reply(
+                401,
+                _error("Unauthorized", "AKV10000: Request is missing a Bearer or PoP token."),
+                {"WWW-Authenticate": challenge},
+            )
         if len(segments) < 2 or not segments[1]:
             return Reply(200, {"value": [self._properties(name) for name in self._secrets], "nextLink": None})
         return self._secret(segments[1].lower(), segments[2] if len(segments) > 2 else "")
 
     def _secret(self, name: str, version: str) -> Reply:
         if name in self._forbidden:
-            return Reply(403, _error("Forbidden", "Caller is not authorized to perform action on resource.", "ForbiddenByRbac"))
+            return Reply(
+                403, _error("Forbidden", "Caller is not authorized to perform action on resource.", "ForbiddenByRbac")
+            )
         secret = self._secrets.get(name)
         if secret is None or version not in {"", secret.version}:
             message = f"A secret with (name/id) {name} was not found in this key vault."

@@ -4,14 +4,13 @@ import functools
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
 
 from tests.emulator.clock import EmulatorClock
 from tests.emulator.switches import Switches
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass
@@ -20,30 +19,26 @@ class World:
 
     clock: EmulatorClock = field(default_factory=EmulatorClock)
     switches: Switches = field(default_factory=Switches)
-    lock: threading.RLock = field(default_factory=threading.RLock)  # type: ignore[valid-type]
+    lock: threading.RLock = field(default_factory=threading.RLock)
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     address: str = ""
+
+    def __post_init__(self) -> None:
+        self._initial = replace(self.switches)
 
     def reset(self) -> None:
         """As at the beginning."""
         self.clock.reset()
-        self.switches.reset()
+        self.switches.take(self._initial)
         self.dice.seed(1)
 
 
-class _HasWorld(Protocol):
-    world: World
-
-
-S = TypeVar("S", bound=_HasWorld)
-
-
-def locked(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Let nothing be answered while a test changes something, and the other way round."""
+def locked(method: F) -> F:
+    """Let nothing be answered while a test changes something, and the other way round; for what has a `world`."""
 
     @functools.wraps(method)
-    def guarded(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
+    def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self.world.lock:
             return method(self, *args, **kwargs)
 
-    return guarded
+    return cast("F", guarded)
