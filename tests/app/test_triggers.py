@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from shared.config.schedule import schedule
 from tests.app.conftest import ROOT, needs_worker
 from tests.app.harness.worker import Worker, worker
 
@@ -79,6 +81,17 @@ async def test_a_waiting_worker_that_gets_its_environment_later_indexes_the_same
         os.environ.clear()
         os.environ.update(before)
         os.chdir(directory)
+
+
+@needs_worker
+def test_every_setting_that_a_trigger_names_is_in_the_example(app: Worker) -> None:
+    """A `%NAME%` that no setting provides would keep the host from starting that function."""
+    raw = " ".join(text for function in app.functions.values() for text in function.raw_bindings)
+    values = _json("local.settings.example.json")["Values"]
+    assert isinstance(values, dict)
+    assert set(re.findall(r"%(\w+)%", raw)) <= set(values)
+    assert "AzureWebJobsStorage" in values
+    assert schedule(values["AUTOMATION_SYNCCONTACTS_SCHEDULE"])
 
 
 def test_importing_the_app_opens_nothing() -> None:
