@@ -241,10 +241,13 @@ class VaultSecrets:
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 secret = await self._client.get_secret(name)
-        except (AzureError, TimeoutError, ValueError) as error:
+            expires = secret.properties.expires_on
+        except (AzureError, TimeoutError) as error:
             return _trouble(error, self._url)
-        expires = secret.properties.expires_on
-        if not secret.value:
+        except (ValueError, AttributeError, TypeError, LookupError):
+            # The SDK refuses a challenge for another domain so, and trips over JSON that is no vault's answer.
+            return _WRONG_URL
+        if not isinstance(secret.value, str) or not secret.value.strip():
             return _EMPTY
         # The vault hands out an expired secret all the same: its date is "for informational purposes".
         if expires is not None and expires <= self._now():

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from shared.config.table import CONFIG_SECRET_NAME, DOCUMENTS, DRY_RUN, PREFIX, SETTINGS, TEST_USERS, Setting
+from shared.config.table import DOCUMENTS, DRY_RUN, PREFIX, SETTINGS, TEST_USERS, Setting
 from shared.config.values import BadValueError, is_unset
 
 T = TypeVar("T")
@@ -145,7 +145,4 @@ def environment_layer(found: Mapping[str, str], findings: Findings) -> Layer:
         for row in SETTINGS
         if row.variable and row not in DOCUMENTS and (row.on_top or not row.in_tenant)
     ]
-    layer = read_layer("", raw, findings)
-    if CONFIG_SECRET_NAME in layer.values and not layer.says(_VARIABLES[PREFIX + "KEY_VAULT_URL"]):
-        findings.problem(f"{CONFIG_SECRET_NAME.variable} is set, but {PREFIX}KEY_VAULT_URL is not: name the vault too.")
-    return layer
+    return read_layer("", raw, findings)

@@ -38,14 +38,15 @@ def load(environ: Mapping[str, str], *, vault_json: str | None = None) -> Settin
     findings = Findings()
     found = environment(environ, findings)
     base = environment_layer(found, findings)
+    before = len(findings.problems)
     sources = _sources(found, vault_json, base, findings)
+    if not sources.tenants and len(findings.problems) == before:
+        findings.problem(_no_tenants(base))
     maps = read_maps(sources.documents, found.get(table.TEST_USERS_BY_TENANT.variable), findings)
     around = Surroundings((*_tops(sources, findings), base), tuple(maps))
     built = [build(own, around, findings) for own in sources.tenants]
     tenants = tuple(tenant for tenant, _ in built)
     _find_doubles(built, sources.tenants, findings)
-    if not tenants and not findings.problems:
-        findings.problem(_no_tenants(base))
     _check_vault(base, findings)
     warn_of_unused(maps, tenants, findings)
     if findings.problems:
@@ -62,7 +63,8 @@ def config_secret_needed(environ: Mapping[str, str]) -> tuple[str, str] | None:
     findings = Findings()
     found = environment(environ, findings)
     base = environment_layer(found, findings)
-    if _configures_tenants(found) or not base.says(table.CONFIG_SECRET_NAME):
+    named = base.says(table.CONFIG_SECRET_NAME) and base.says(table.KEY_VAULT_URL)
+    if _configures_tenants(found) or not named:
         return None
     _check_vault(base, findings)
     if findings.problems:
@@ -149,6 +151,11 @@ def _check_vault(base: Layer, findings: Findings) -> None:
 
 
 def _no_tenants(base: Layer) -> str:
+    if base.says(table.CONFIG_SECRET_NAME) and not base.says(table.KEY_VAULT_URL):
+        return (
+            f"No tenant is configured: {table.CONFIG_SECRET_NAME.variable} is set, but {table.KEY_VAULT_URL.variable} "
+            "is not: name the vault too."
+        )
     if base.says(table.CONFIG_SECRET_NAME):
         return (
             f"No tenant is configured: the vault's secret {base.get(table.CONFIG_SECRET_NAME)} that "

@@ -156,7 +156,7 @@ async def _inner(tenant: Tenant, secrets: Secrets | None, options: dict[str, Any
         case ClientSecret(value):
             return ClientSecretCredential(tenant.tenant_id, tenant.client_id, value.reveal(), **options)
         case FederatedIdentity():
-            own = ManagedIdentityCredential(client_id=identity or None)
+            own = ManagedIdentityCredential(client_id=identity or None, **_trusting(options))
             return _Federated(tenant, own, options)
         case VaultSecret(name):
             stored = await _vault(tenant, secrets).secret(name, tenant=tenant.tenant_id)
@@ -164,6 +164,11 @@ async def _inner(tenant: Tenant, secrets: Secrets | None, options: dict[str, Any
         case VaultCertificate(name):
             data = await _vault(tenant, secrets).certificate(name, tenant=tenant.tenant_id)
             return _certificate(tenant, name, data, options)
+
+
+def _trusting(options: dict[str, Any]) -> dict[str, Any]:
+    """What of the options concerns whom to trust."""
+    return {name: value for name, value in options.items() if name == "connection_verify"}
 
 
 def _vault(tenant: Tenant, secrets: Secrets | None) -> Secrets:
