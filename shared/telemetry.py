@@ -75,7 +75,7 @@ def _log_tenant(logger: logging.Logger, run_id: str, tenant: TenantReport) -> No
         gathered=tenant.step1.created + tenant.step1.updated,
         scattered=tenant.step2.created + tenant.step2.updated,
         stamped=tenant.stamped,
-        conflicts=len(tenant.conflicts),
+        conflicts=tenant.disagreements,
         mailboxes=len(tenant.mailboxes),
         mailboxes_failed=tenant.mailboxes.count(MailboxOutcome.FAILED),
         requests=tenant.graph.requests,

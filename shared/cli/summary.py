@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from shared.sync.contact import field_json
 from shared.sync.report import Outcome, PlannedOperation, ReportedConflict, RunReport, TenantReport
 
 _COLOURS = {Outcome.OK: "green", Outcome.SKIPPED: "cyan", Outcome.PARTIAL: "yellow", Outcome.FAILED: "red"}
@@ -18,7 +19,6 @@ def print_summary(report: RunReport, *, verbose: bool, console: Console | None =
     console = console or Console(soft_wrap=True)
     for warning in report.warnings:
         console.print(f"[yellow]Warning:[/] {escape(warning)}")
-    console.print(_table(report))
     for tenant in report.tenants:
         _print_tenant(console, tenant, None if verbose else _SHORT)
     seconds = (report.finished_at - report.started_at).total_seconds()
@@ -27,37 +27,34 @@ def print_summary(report: RunReport, *, verbose: bool, console: Console | None =
     console.print(f"{verb}: {outcome} in {seconds:.1f} s (run {report.run_id})")
 
 
-def _table(report: RunReport) -> Table:
-    table = Table(title="Contacts mirror", title_justify="left")
-    for name in ("tenant", "outcome", "mailboxes", "to the hub", "to the users", "stamped", "conflicts", "requests"):
-        table.add_column(name, overflow="fold")
-    for tenant in report.tenants:
-        one, two = tenant.step1, tenant.step2
-        table.add_row(
-            tenant.tenant_id,
-            f"[{_COLOURS[tenant.outcome]}]{tenant.outcome}[/]",
-            _mailboxes(tenant),
-            f"{one.created} new, {one.updated} changed",
-            f"{two.created} new, {two.updated} changed",
-            str(tenant.stamped),
-            str(len(tenant.conflicts)),
-            str(tenant.graph.requests),
-        )
+def _table(tenant: TenantReport) -> Table:
+    outcome = f"[{_COLOURS[tenant.outcome]}]{tenant.outcome}[/]"
+    table = Table(title=f"Tenant {tenant.tenant_id}: {outcome}", title_justify="left", title_style="")
+    table.add_column("")
+    for name in ("new", "changed", "up to date"):
+        table.add_column(name, justify="right")
+    for name, step in (("users to the hub", tenant.step1), ("hub to the users", tenant.step2)):
+        table.add_row(name, str(step.created), str(step.updated), str(step.skipped))
     return table
 
 
-def _mailboxes(tenant: TenantReport) -> str:
-    counts = Counter(outcome.value for outcome in tenant.mailboxes)
-    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), reverse=True)) or "none"
+def _counts(tenant: TenantReport) -> str:
+    mailboxes = Counter(outcome.value for outcome in tenant.mailboxes)
+    parts = [f"{count} mailboxes {name}" for name, count in sorted(mailboxes.items(), reverse=True)]
+    parts += [f"{tenant.stamped} cards stamped", f"{tenant.disagreements} conflicts"]
+    return ", ".join([*parts, f"{tenant.graph.requests} requests to Graph"])
 
 
 def _print_tenant(console: Console, tenant: TenantReport, limit: int | None) -> None:
+    console.print(_table(tenant))
     if tenant.error:
-        console.print(f"[red]{escape(tenant.tenant_id)}:[/] {escape(tenant.error.message)}")
+        console.print(f"[red]{escape(tenant.error.message)}[/]")
         _print_hint(console, tenant.error.hint)
+    else:
+        console.print(_counts(tenant))
     _print_some(console, "Left as they are", list(_left(tenant)), limit)
     _print_some(console, "Worth a look", list(_problems(tenant)), limit)
-    _print_some(console, "Values that lost against a newer one", [_lost(one) for one in tenant.conflicts], limit)
+    _print_some(console, "Replaced by a newer value", [_lost(one) for one in tenant.conflicts], limit)
     _print_some(console, "Would be written", [_planned(one) for one in tenant.operations or ()], limit)
     _print_creations(console, tenant.operations or ())
 
@@ -81,8 +78,10 @@ def _problems(tenant: TenantReport) -> Iterable[str]:
 
 
 def _lost(reported: ReportedConflict) -> str:
-    document = reported.to_json()
-    return f"{document['field']}: {document['lost']} lost against {document['kept']}"
+    conflict = reported.conflict
+    lost, kept = (field_json(conflict.field, value) for value in (conflict.loser, conflict.winner))
+    note = "" if conflict.agreed else " (conflict)"
+    return f"{conflict.field}: {lost} of {reported.loser} by {kept} of {reported.winner}{note}"
 
 
 def _planned(operation: PlannedOperation) -> str:

@@ -6,12 +6,15 @@ heard in any order, in any number of places, and the result is the same.
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from shared.sync.contact import Contact, FieldValue, with_display_name
 from shared.sync.mergebase import Link, Memory, Version
 from shared.sync.replica import Item
 from shared.sync.stamp import SyncId
+
+_AGREED: Final = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,30 +26,34 @@ class Word:
     mailbox: str
 
 
+_NEVER: Final = Word(datetime.max.replace(tzinfo=UTC), is_hub=True, mailbox="")
+
+
 @dataclass(frozen=True, slots=True)
 class Support:
     """Who stands for one value of one field.
 
-    `kept` is the oldest card, among those mirrored before, that holds it: a value is as old as that, for a person who
-    changes another field does not say this one anew. `said` is the newest word of somebody who chose it: an edit
-    against the base, or a card not mirrored before. `value` is the one carried of those that compare as equal.
+    `kept` are the oldest two cards, among those mirrored before, that hold it: a value is as old as the first, for a
+    person who changes another field does not say this one anew; held by two, it was once agreed on. `said` is the
+    newest word of somebody who chose it: an edit against the base, or a card not mirrored before. `value` is the one
+    carried of those that compare as equal.
     """
 
     value: FieldValue | None
-    kept: Word | None = None
+    kept: tuple[Word, ...] = ()
     said: Word | None = None
 
     def join(self, other: "Support") -> "Support":
         """Both together."""
-        kept = [word for word in (self.kept, other.kept) if word]
+        kept = sorted({*self.kept, *other.kept})
         said = [word for word in (self.said, other.said) if word]
         value = min(self.value, other.value, key=_stable)
-        return Support(value, min(kept, default=None), max(said, default=None))
+        return Support(value, tuple(kept[:_AGREED]), max(said, default=None))
 
     @property
     def word(self) -> Word:
         """The word that this value is weighed by."""
-        return max(word for word in (self.kept, self.said) if word)
+        return max(word for word in (*self.kept[:1], self.said) if word)
 
 
 Votes = Mapping[FieldValue | None, Support]
@@ -78,7 +85,11 @@ def voices_of(sync_id: SyncId, cards: Mapping[str, Item], hub: str, memory: Memo
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two replicas gave a field different values: what counts, and what was kept only in report and history."""
+    """Two replicas gave a field different values: what counts, and what was kept only in report and history.
+
+    `agreed` if the loser is what all seem to have held before an edit; nobody disagrees then, but without a memory
+    that is no more than likely.
+    """
 
     sync_id: SyncId
     field: str
@@ -86,6 +97,7 @@ class Conflict:
     winner_word: Word
     loser: FieldValue | None
     loser_word: Word
+    agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,7 @@ def _statements(voice: Voice, fields: Container[str]) -> Ballot:
     """Without a base: every present value is a word; an absent one says nothing, it never erases."""
     present = {name: value for name, value in voice.item.contact.fields.items() if name in fields}
     if voice.mirrored:
-        return {name: {value: Support(value, kept=voice.word)} for name, value in present.items()}
+        return {name: {value: Support(value, kept=(voice.word,))} for name, value in present.items()}
     return {name: {value: Support(value, said=voice.word)} for name, value in present.items()}
 
 
@@ -178,9 +190,21 @@ def resolve(sync_id: SyncId, votes: Ballot, current: Version | None = None) -> M
         else:
             fields[name] = candidates[winner].value or winner
         words[name] = word
-        losers = sorted((value for value in candidates if value != winner), key=_stable)
-        conflicts += [Conflict(sync_id, name, winner, word, value, candidates[value].word) for value in losers]
+        conflicts += _conflicts(sync_id, name, candidates, winner)
     return Merged(with_display_name(Contact(fields)), tuple(conflicts), words)
+
+
+def _conflicts(sync_id: SyncId, name: str, candidates: Votes, winner: FieldValue | None) -> Iterator[Conflict]:
+    word, before = candidates[winner].word, _before(candidates)
+    for loser in sorted(candidates.keys() - {winner}, key=_stable):
+        yield Conflict(sync_id, name, winner, word, loser, candidates[loser].word, loser in before)
+
+
+def _before(candidates: Votes) -> set[FieldValue | None]:
+    """The value, if any, that the mirrored cards agreed on before somebody changed it: the oldest, held by two."""
+    oldest = min(candidates, key=lambda value: (candidates[value].kept[:1] or (_NEVER,), _stable(value)))
+    support = candidates[oldest]
+    return {oldest} if len(support.kept) == _AGREED and not support.said else set()
 
 
 def _stable(value: FieldValue | None) -> str:

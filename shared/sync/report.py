@@ -133,6 +133,7 @@ class ReportedConflict:
         return {
             "sync_id": conflict.sync_id,
             "field": conflict.field,
+            "agreed": conflict.agreed,
             "kept": _said(conflict.field, conflict.winner, conflict.winner_word, self.winner),
             "lost": _said(conflict.field, conflict.loser, conflict.loser_word, self.loser),
         }
@@ -167,6 +168,11 @@ class TenantReport:
         """Whether the tenant or one of its mailboxes failed."""
         return self.outcome is Outcome.FAILED or MailboxOutcome.FAILED in self.mailboxes
 
+    @property
+    def disagreements(self) -> int:
+        """How many values lost against another that was as good as they."""
+        return sum(not one.conflict.agreed for one in self.conflicts)
+
     def to_json(self) -> dict[str, object]:
         """The tenant's part of the report; operations only in a dry run."""
         document: dict[str, object] = {
@@ -178,7 +184,7 @@ class TenantReport:
             "stamped": self.stamped,
             "deleted": self.deleted,
             "restored": self.restored,
-            "conflicts": len(self.conflicts),
+            "conflicts": self.disagreements,
             "duplicates": self.duplicates,
             "private": self.private,
             "mailboxes": self._mailboxes_json(),
