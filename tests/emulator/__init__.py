@@ -20,6 +20,7 @@ from tests.emulator.faults import (
     SpuriousUnauthorized,
     Throttled,
 )
+from tests.emulator.generator import populate
 from tests.emulator.log import RequestRecord
 from tests.emulator.mailbox import Mailbox
 from tests.emulator.server import Emulator
@@ -48,4 +49,5 @@ __all__ = [
     "Switches",
     "Tenant",
     "Throttled",
+    "populate",
 ]

@@ -15,7 +15,7 @@ NAME_PARTS: Final = ("title", "givenName", "middleName", "surname", "generation"
 OFTEN_EMPTY_STRINGS: Final = ("assistantName", "manager", "personalNotes", "fileAs")
 _VALID_ADDRESS: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+\Z")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
-_UNSET: Final[Fields] = {
+UNSET: Final[Fields] = {
     **dict.fromkeys(TEXTS),
     "birthday": None,
     **{name: [] for name in (*LISTS, "emailAddresses")},
@@ -164,7 +164,7 @@ class CardRules:
             "lastModifiedDateTime": stamp(item.modified),
             "changeKey": item.change_key,
             "parentFolderId": item.folder.id,
-            **_UNSET,
+            **UNSET,
         }
         if self._switches.empty_strings_instead_of_null:
             out.update(dict.fromkeys(OFTEN_EMPTY_STRINGS, ""))

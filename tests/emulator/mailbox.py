@@ -1,11 +1,12 @@
 """A mailbox as its owner sees it in Outlook: cards and folders made, edited, copied, deleted and restored by hand."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.emulator.cards import CardRules
+from tests.emulator.cards import UNSET, CardRules
 from tests.emulator.clock import stamp
 from tests.emulator.properties import PRIVATE, SENSITIVITY, property_id
 from tests.emulator.storage import Fields, Folder, Item, Storage
@@ -112,7 +113,10 @@ class Mailbox:
 
     @locked
     def contacts(self, folder: str | None = None) -> list[dict[str, Any]]:
-        """All cards of a folder in full, as they are: whole notes, categories as written, `extended` by property id."""
+        """All cards of a folder in full, as they are: whole notes, categories as written, `extended` by property id.
+
+        Fields that are not set are None, [] or {}; `private` says whether the Private flag is set.
+        """
         return [self._truth(item) for item in self._folder(folder).items.values() if not item.is_list]
 
     @locked
@@ -132,8 +136,9 @@ class Mailbox:
             "@odata.etag": item.etag(),
             "createdDateTime": stamp(item.created),
             "lastModifiedDateTime": stamp(item.modified),
-            **item.fields,
-            "personalNotes": item.fields.get("personalNotes", ""),
+            **copy.deepcopy(UNSET),
+            "personalNotes": "",
+            **copy.deepcopy(item.fields),
             "extended": dict(item.extended),
             "private": item.extended.get(SENSITIVITY) == "2",
         }

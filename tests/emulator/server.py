@@ -247,6 +247,4 @@ def _decoded(raw: bytes, content_type: str) -> Any:
     try:
         return msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
-        raise BadRequestError(
-            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON."
-        ) from error
+        raise BadRequestError("Unable to read JSON request payload. Please ensure that it is of valid JSON.") from error
