@@ -89,7 +89,7 @@ RULES: Final[tuple[Rule, ...]] = (
          statuses=(400,), phrases=("io error during request payload read",)),
     Rule("seen in a short outage for valid properties (msgraph-sdk-dotnet#450)", TWICE, ambiguous=False,
          statuses=(400,), codes=("requestbodyread",)),
-    Rule("seen for healthy mailboxes too (graph-explorer#4038)", TWICE, ambiguous=False,
+    Rule("seen for healthy mailboxes too (graph-explorer#4038)", FEW, ambiguous=False,
          statuses=(404,), codes=("errorinvaliduser",)),
     Rule("too many connections to the mailbox (graph-explorer#4056)", MANY, ambiguous=True,
          codes=("errortoomanyobjectsopened",), throttled=True),

@@ -72,7 +72,7 @@ async def test_a_full_mailbox_is_listed() -> None:
     async with Emulator() as emulator:
         tenant = staffed(emulator)
         fill(tenant)
-        tenant.set_mailbox_state(ANNA, MailboxState.OVER_QUOTA)
+        tenant.user(ANNA).state = MailboxState.OVER_QUOTA
         async with opened(emulator, tenant) as services:
             observation = await services.contacts.observe(await spoke(services))
     assert len(observation.items) == 33
@@ -181,7 +181,7 @@ async def test_a_mailbox_that_cannot_take_part_is_skipped(state: MailboxState, c
     async with Emulator(switches=Switches(not_found_code=not_found)) as emulator:
         tenant = staffed(emulator)
         fill(tenant)
-        tenant.set_mailbox_state(BEN, state)
+        tenant.user(BEN).state = state
         async with opened(emulator, tenant) as services:
             with pytest.raises(MailboxSkippedError) as caught:
                 await services.contacts.observe(await spoke(services, BEN))
@@ -194,21 +194,37 @@ async def test_a_mailbox_on_the_move_fails_for_this_run() -> None:
     """It is not skipped: it may be fine the next time."""
     async with Emulator() as emulator:
         tenant = staffed(emulator)
-        tenant.set_mailbox_state(ANNA, MailboxState.MOVING)
+        tenant.user(ANNA).state = MailboxState.MOVING
         async with opened(emulator, tenant) as services:
             with pytest.raises(MailboxError) as caught:
                 await services.contacts.observe(await spoke(services))
     assert caught.value.code == "MailboxUnavailable"
 
 
-async def test_a_flapping_mailbox_is_read() -> None:
-    """ErrorInvalidUser was seen for healthy mailboxes: it is asked again before it is believed."""
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+async def test_a_healthy_mailbox_called_invalid_is_asked_again(nth: int) -> None:
+    """ErrorInvalidUser was seen for healthy mailboxes: it is not believed at once."""
     async with Emulator() as emulator:
         tenant = staffed(emulator)
         fill(tenant)
-        tenant.set_mailbox_state(ANNA, MailboxState.FLAPPING)
+        emulator.faults.add(Fault(action=Answer(404, "ErrorInvalidUser"), mailbox=ANNA, path="contact", nth=nth))
         async with opened(emulator, tenant) as services:
             assert len((await services.contacts.observe(await spoke(services))).items) == 33
+
+
+async def test_a_flapping_mailbox_is_read_whole_or_skipped() -> None:
+    """Half of the answers being wrong never makes half an observation."""
+    async with Emulator() as emulator:
+        tenant = staffed(emulator)
+        fill(tenant)
+        tenant.user(ANNA).state = MailboxState.FLAPPING
+        async with opened(emulator, tenant) as services:
+            replica = await spoke(services)
+            for _ in range(5):
+                try:
+                    assert len((await services.contacts.observe(replica)).items) == 33
+                except MailboxSkippedError as skipped:
+                    assert skipped.code == "NoMailbox"
 
 
 async def test_an_application_without_roles_is_the_tenants_failure() -> None:
