@@ -241,7 +241,7 @@ class VaultSecrets:
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 secret = await self._client.get_secret(name)
-            expires = secret.properties.expires_on
+            expires = _date(secret.properties.expires_on)
         except (AzureError, TimeoutError) as error:
             return _trouble(error, self._url)
         except (ValueError, AttributeError, TypeError, LookupError):
@@ -261,6 +261,11 @@ class VaultSecrets:
             f"{whose} secret {name} of the vault {self._url} {trouble.end}.",
             hint=f"{trouble.hint.format(vault=vault, name=name)}.",
         )
+
+
+def _date(value: object) -> datetime | None:
+    """A date as the SDK should give it; it passes on anything that the server says instead."""
+    return value if isinstance(value, datetime) else None
 
 
 def _trouble(error: Exception, vault_url: str) -> _Trouble:

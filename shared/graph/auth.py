@@ -40,6 +40,8 @@ _EXCHANGE: Final = {
     "AzureChinaCloud": "api://AzureADTokenExchangeChina/.default",
 }
 _EXCHANGE_GLOBAL: Final = "api://AzureADTokenExchange/.default"
+# What azure-identity raises when it trips over JSON that no token endpoint sends.
+_TRIPS: Final = (LookupError, TypeError, ValueError, AttributeError)
 
 
 class _Inner(Protocol):
@@ -88,7 +90,7 @@ class TenantCredential:
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 return await self._inner.get_token(*scopes, claims=claims, enable_cae=enable_cae)
-        except (AzureError, TimeoutError) as error:
+        except (AzureError, TimeoutError, *_TRIPS) as error:
             raise _error(self._tenant, _reason(error, self._tenant)) from error
 
     async def close(self) -> None:
@@ -122,7 +124,7 @@ class _Federated:
         try:
             async with asyncio.timeout(_IDENTITY_SECONDS):
                 self._assertion = (await self._identity.get_token(audience)).token
-        except (AzureError, TimeoutError) as error:
+        except (AzureError, TimeoutError, *_TRIPS) as error:
             raise _error(self._tenant, no_identity()) from error
         return await self._exchange.get_token(*scopes, claims=claims, enable_cae=enable_cae)
 
@@ -192,7 +194,7 @@ def _error(tenant: Tenant, reason: Refusal) -> SignInError:
     )
 
 
-def _reason(error: AzureError | TimeoutError, tenant: Tenant) -> Refusal:
+def _reason(error: Exception, tenant: Tenant) -> Refusal:
     """Why there is no token, told from azure-identity's error."""
     if isinstance(error, ServiceRequestError | ServiceResponseError | TimeoutError):
         inner = getattr(error, "inner_exception", None)

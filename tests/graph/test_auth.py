@@ -148,7 +148,7 @@ async def test_the_identity_is_asked_for_its_clouds_audience(
         tenant = replace(settings(entra.url, FederatedIdentity()), cloud=cloud(name, authority_url=entra.url))
         async with await sign_in(tenant, None, trust=CA_FILE, identity_client_id=CLIENT) as credential:
             await credential.token()
-    assert f"resource=api%3A%2F%2FAzureADTokenExchange{suffix}&" in identity.paths[0] + "&"
+    assert f"resource=api://AzureADTokenExchange{suffix}&" in identity.paths[0] + "&"
     assert f"client_id={CLIENT}" in identity.paths[0]
     assert entra.forms[0]["client_assertion"] == "a.token"
 

@@ -23,11 +23,13 @@ class Stub:
     challenge: str = ""
     url: str = ""
     forms: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """One answer."""
         if self.challenge and "Authorization" not in request.headers:
             return web.Response(status=401, headers={"WWW-Authenticate": self.challenge.format(url=self.url)})
+        self.paths.append(request.raw_path)
         self.forms.append({name: str(value) for name, value in (await request.post()).items()})
         text = self.body if isinstance(self.body, str) else json.dumps(self.body)
         return web.Response(status=self.status, text=text, content_type="application/json")
