@@ -46,7 +46,7 @@ ci: check smoke oldest ## everything that must hold before a merge
 
 smoke: .venv-runtime/.runtime ## the command line and the Function app with nothing but requirements.txt
 	.venv-runtime/bin/python -m shared --help
-	.venv-runtime/bin/python -c 'import function_app; print(*map(str, function_app.app.get_functions()), sep="\n")'
+	.venv-runtime/bin/python -c "from function_app import app; print(*(one.get_function_name() for one in app.get_functions()))"
 
 oldest: $(if $(OLDEST),.venv-oldest/.dev) ## the core and the command line on the oldest Python that must work
 	$(if $(OLDEST),HYPOTHESIS_PROFILE=deterministic .venv-oldest/bin/python -m pytest -q $(QUICK_TESTS),\
