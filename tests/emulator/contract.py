@@ -211,8 +211,7 @@ def check_body(route: Route, body: object) -> dict[str, object]:
     """Refuse a body that is no object, or has a property that does not exist, is read only or of another type."""
     if not isinstance(body, dict):
         raise BadRequestError(
-            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON "
-            "format."
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is valid JSON."
         )
     for name, value in body.items():
         kind = route.body.get(name)

@@ -98,6 +98,11 @@ class Tenant:
         self._vault = vault
 
     @locked
+    def trust_certificate(self, pem: bytes) -> None:
+        """Let the application sign in with this certificate; once one is trusted, other assertions are refused."""
+        self.certificates.append(pem)
+
+    @locked
     def add_user(self, user_principal_name: str, *, licensed: bool = True, **details: Any) -> DirectoryUser:
         """Add a user with a mailbox; `details` are fields of `DirectoryUser`."""
         user_id = details.pop("id", None) or object_id(self.id, user_principal_name.lower())

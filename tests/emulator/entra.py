@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from tests.emulator.assertions import is_signed
 from tests.emulator.clock import stamp
 from tests.emulator.directory import Tenant
 from tests.emulator.replies import GraphError, Reply
@@ -199,7 +200,10 @@ def _unauthorized(message: str) -> GraphError:
 
 def _check_secret(tenant: Tenant, fields: Mapping[str, str]) -> None:
     if "client_assertion" in fields:
-        if fields.get("client_assertion_type") != _ASSERTION_TYPE or fields["client_assertion"].count(".") != 2:
+        is_good = fields.get("client_assertion_type") == _ASSERTION_TYPE and is_signed(
+            fields["client_assertion"], tenant.certificates
+        )
+        if not is_good:
             raise AadstsError(401, "invalid_client", 700027, "Client assertion failed signature validation.")
         return
     if not fields.get("client_secret"):

@@ -49,8 +49,8 @@ def populate(
 def _fill(box: Mailbox, makers: "_Makers", known: list[Sample], how_many: tuple[int, int, int]) -> None:
     user, total, shared = how_many
     samples = [makers.variation(sample) for sample in makers.dice.sample(known, min(shared, len(known)))]
-    for number in range(total - len(samples)):
-        samples.append(makers.own(f"{user}x{number}", odd=number % ODD_EVERY == ODD_EVERY - 1))
+    own = total - len(samples)
+    samples += [makers.own(f"{user}x{number}", odd=number % ODD_EVERY == ODD_EVERY - 1) for number in range(own)]
     for sample in samples:
         box.add_contact(sample.fields, private=sample.private, extended=sample.extended)
 

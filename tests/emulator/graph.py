@@ -155,6 +155,20 @@ class Graph:
         except GraphError as error:
             pending.reply = self._error(call, error)
 
+    def intercept(self, call: Call, handle: Callable[[], Reply]) -> Reply:
+        """Answer a request that is not for Graph, with its line in the log and the faults that wait for it."""
+        pending = self._new(call)
+        pending.record.service = "other"
+        pending.action = self.faults.take(call)
+        try:
+            early = pending.action.before(self._scene(call)) if pending.action else None
+            reply = early or handle()
+            reply = pending.action.after(self._scene(call), reply) if pending.action else reply
+        except GraphError as error:
+            reply = self._error(call, error)
+        pending.record.status = reply.status
+        return reply
+
     def _scene(self, call: Call) -> Scene:
         return Scene(self._world, self._entra, call)
 

@@ -7,7 +7,10 @@ from datetime import datetime
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One HTTP request, or one request of a batch; `status` is 0 while it is under way or when it was dropped."""
+    """One HTTP request, or one request of a batch; `status` is 0 while it is under way or when it was dropped.
+
+    `url` is the path with its query, in Graph from the version on, in `service` "other" (sign-in, vault) from the root.
+    """
 
     seq: int
     at: datetime
@@ -18,6 +21,7 @@ class RequestRecord:
     status: int = 0
     tenant: str = ""
     mailbox: str = ""
+    service: str = "graph"
 
     @property
     def path(self) -> str:
@@ -27,9 +31,9 @@ class RequestRecord:
     @property
     def is_write(self) -> bool:
         """Whether it was meant to change something; tokens and batches as such are no writes."""
-        return self.method not in {"GET", "HEAD"} and not self.path.endswith(
-            ("/$batch", "/token", "/translateExchangeIds")
-        )
+        if self.service != "graph" or self.method == "GET":
+            return False
+        return not self.path.endswith(("/$batch", "/translateExchangeIds"))
 
 
 class RequestLog(list[RequestRecord]):
@@ -41,5 +45,5 @@ class RequestLog(list[RequestRecord]):
 
     @property
     def http_requests(self) -> int:
-        """How many HTTP requests there were; the requests within a batch do not count."""
-        return sum(not record.batched for record in self)
+        """How many HTTP requests there were to Graph; the requests within a batch do not count."""
+        return sum(not record.batched and record.service == "graph" for record in self)

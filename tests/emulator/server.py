@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
-from tests.emulator.calls import split_query
+from tests.emulator.calls import Call
 from tests.emulator.certificates import certificates
 from tests.emulator.clock import EmulatorClock, http_date
 from tests.emulator.directory import DEFAULT_ROLES, Tenant
@@ -181,32 +181,28 @@ class Emulator:
 
     async def _answer(self, request: web.BaseRequest) -> Reply:
         target = _target(request)
+        raw = await request.read()
+        headers = _headers(request)
         if target.startswith(f"{_VERSION}/"):
-            return await self._graph_reply(request, target.removeprefix(_VERSION))
-        path, _, query = target.partition("?")
-        segments = path.strip("/").split("/")
-        body = await request.read()
+            return await self._graph_reply(request.method, target.removeprefix(_VERSION), headers, raw)
         with self.world.lock:
-            return self._other(request, segments, query, body)
+            call = make_call(request.method, target, headers, None, self.world.address)
+            return self._graph.intercept(call, lambda: self._other(call, raw))
 
-    def _other(self, request: web.BaseRequest, segments: list[str], query: str, body: bytes) -> Reply:
-        if segments[0] == "secrets" and request.method == "GET":
-            return self.vault.read(segments, split_query(query), request.headers.get("Authorization", ""), self.entra)
+    def _other(self, call: Call, body: bytes) -> Reply:
+        segments = call.segments or [""]
+        if segments[0] == "secrets" and call.method == "GET":
+            return self.vault.read(segments, call.query, call.headers.get("authorization", ""), self.entra)
         if segments[0] == "msi":
-            return self.entra.managed_identity(split_query(query), request.headers.get("X-IDENTITY-HEADER", ""))
-        if segments[1:] == ["oauth2", "v2.0", "token"] and request.method == "POST":
+            return self.entra.managed_identity(call.query, call.headers.get("x-identity-header", ""))
+        if segments[1:] == ["oauth2", "v2.0", "token"] and call.method == "POST":
             return self.entra.token(segments[0], body)
         if segments[1:] == ["v2.0", ".well-known", "openid-configuration"]:
             return self.entra.discovery(segments[0])
         return Reply(404, {"error": {"code": "ResourceNotFound", "message": "Invalid version or path."}})
 
-    async def _graph_reply(self, request: web.BaseRequest, url: str) -> Reply:
-        raw = await request.read()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        prefer = request.headers.getall("Prefer", [])
-        if len(prefer) > 1:
-            headers["prefer"] = ", ".join(prefer)
-        call = make_call(request.method, url, headers, None, self.graph_url)
+    async def _graph_reply(self, method: str, url: str, headers: dict[str, str], raw: bytes) -> Reply:
+        call = make_call(method, url, headers, None, self.graph_url)
         call.size = len(raw)
         try:
             call.body = _decoded(raw, headers.get("content-type", ""))
@@ -228,6 +224,15 @@ class Emulator:
             return web.Response(status=reply.status, headers=headers, body=reply.body)
         headers.setdefault("Content-Type", JSON_TYPE)
         return web.Response(status=reply.status, headers=headers, body=msgspec.json.encode(reply.body))
+
+
+def _headers(request: web.BaseRequest) -> dict[str, str]:
+    """The headers by lower-cased name; a preference may come in several."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    prefer = request.headers.getall("Prefer", [])
+    if len(prefer) > 1:
+        headers["prefer"] = ", ".join(prefer)
+    return headers
 
 
 def _target(request: web.BaseRequest) -> str:
