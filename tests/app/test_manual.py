@@ -99,6 +99,7 @@ def test_bytes_that_are_no_json_object_are_refused(raw: bytes) -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["dryRun", "tenant", "users", "full", "x"]), inner),
+    max_leaves=8,
 )
 
 
