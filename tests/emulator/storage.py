@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.emulator.clock import EmulatorClock
@@ -171,8 +171,9 @@ class Storage:
         """Carry out the silent changes that are due: the server post-processes what was just created."""
         now = self.clock.seconds
         while self._bumps and self._bumps[0][0] <= now:
-            _, item = self._bumps.popleft()
-            modified = self.clock.now() if self.switches.silent_bump_moves_modified else item.modified
+            due, item = self._bumps.popleft()
+            at = datetime.fromtimestamp(due, UTC)
+            modified = max(at, item.modified) if self.switches.silent_bump_moves_modified else item.modified
             if item.immutable_id in item.folder.items:
                 self._advance(item, modified)
 
