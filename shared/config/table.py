@@ -71,14 +71,14 @@ def _document(value: object) -> object:
     return value
 
 
-CONFIG_JSON = Setting[object](
+CONFIG_JSON: Setting[object] = Setting(
     _document,
     None,
     "The whole configuration as one JSON object; preferred.",
     variable=PREFIX + "CONFIG_JSON",
     example='{"MicrosoftTenants": [{"TenantId": "…"}], "DryRun": true}',
 )
-TENANTS = Setting[object](
+TENANTS: Setting[object] = Setting(
     _document,
     None,
     "The tenants: a list of objects.",
@@ -150,7 +150,7 @@ CLIENT_CERTIFICATE_NAME = Setting(
     level=Level.BOTH,
     example="contoso-mirror-cert",
 )
-AUTH = Setting[AuthWord | None](
+AUTH: Setting[AuthWord | None] = Setting(
     values.choice(AuthWord),
     None,
     "`ManagedIdentity` signs in with the app's own identity as federated credential: no secret at all.",
@@ -168,7 +168,7 @@ HUB = Setting(
     shown_default="required",
     example="shared.contacts@contoso.com",
 )
-TEST_USERS = Setting[tuple[str, ...]](
+TEST_USERS: Setting[tuple[str, ...]] = Setting(
     values.mailboxes,
     (),
     "Mirror to these users only; empty means everybody with a licence.",
@@ -177,7 +177,7 @@ TEST_USERS = Setting[tuple[str, ...]](
     shown_default="all licensed users",
     example='["user1@contoso.com"]',
 )
-TEST_USERS_BY_TENANT = Setting[object](
+TEST_USERS_BY_TENANT: Setting[object] = Setting(
     _document,
     None,
     "Test users of each tenant, by its TenantId, PrimaryDomain or TenantDomain; works with every way to configure.",
@@ -296,7 +296,7 @@ PAIR_BY_EMAIL = Setting(
     shown_default="`always`",
     example="names-agree",
 )
-EXCLUDE_CATEGORIES = Setting[tuple[str, ...]](
+EXCLUDE_CATEGORIES: Setting[tuple[str, ...]] = Setting(
     values.words,
     (),
     "Contacts with one of these categories (any case) stay private.",
@@ -326,7 +326,7 @@ FULL_RECONCILE_HOURS = Setting(
     shown_default="168",
     example="24",
 )
-TIME_BUDGET_MINUTES = Setting[float | None](
+TIME_BUDGET_MINUTES: Setting[float | None] = Setting(
     values.minutes,
     None,
     "Stop cleanly after so many minutes; the next run goes on.",

@@ -22,6 +22,7 @@ from shared.config.clouds import CloudName, cloud
 from shared.config.model import Auth, ClientSecret, FederatedIdentity, Secret, Tenant, VaultCertificate, VaultSecret
 from shared.errors import SecretError, SignInError
 from shared.graph.auth import TenantCredential, roles_of, sign_in
+from shared.graph.refusals import refusal
 from tests.emulator import Emulator
 from tests.keyvault.stub import CA_FILE, Stub, closed_port, serving
 
@@ -178,7 +179,7 @@ async def test_twenty_first_callers_cause_one_request() -> None:
         await sign_in(settings(stub.url), None, trust=CA_FILE) as credential,
     ):
         tokens = await asyncio.gather(*(credential.token() for _ in range(20)))
-        assert set(tokens) == {"a.token"}
+        assert {*tokens, await credential.token()} == {"a.token"}
         assert len(stub.forms) == 1
         claims = '{"access_token": {"nbf": {"essential": true}}}'
         await credential.get_token("https://graph.microsoft.com/.default", claims=claims, enable_cae=True)
@@ -296,6 +297,14 @@ async def test_an_answer_that_is_none_of_entras_is_told(body: str, status: int) 
     """A proxy's page instead of a token."""
     async with serving(Stub(status, body)) as stub:
         assert (await refused(settings(stub.url))).message
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_entra_is_told_as_such(status: int) -> None:
+    """After the retries: nothing is wrong with the configuration."""
+    found = refusal(settings("https://localhost"), number="", word="", status=status)
+    assert found.sentence == f"Entra answered {status}"
+    assert "Try again later" in found.hint
 
 
 async def test_an_endpoint_that_nobody_answers_at_is_named() -> None:
