@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 from shared.graph.answers import NO_HEADERS, Answer, Doubtful, UnreadableBodyError, decode_object
 from shared.graph.batch import SubRequest
 from shared.graph.dispatcher import Dispatcher
-from shared.graph.failures import Fault, Where, bad_answer, error_for, fault_of, restarts_round
+from shared.graph.failures import Where, bad_answer, error_for
+from shared.graph.faults import Fault, fault_of, restarts_round
 from shared.graph.pages import PageError, Pager, Row
 from shared.graph.transport import relative_to
 

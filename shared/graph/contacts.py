@@ -10,7 +10,8 @@ from shared.graph import queries, wire
 from shared.graph.answers import Answer, Doubtful, UnreadableBodyError, decode_object
 from shared.graph.batch import SubRequest
 from shared.graph.calls import Calls, Listing, each, row_in
-from shared.graph.failures import Fault, Scope, Where, error_for, fault_of
+from shared.graph.failures import Scope, Where, error_for
+from shared.graph.faults import Fault, fault_of
 from shared.graph.observe import Reader, first_of
 from shared.graph.pages import Row
 from shared.ports import Clock, HubFolder, User

@@ -5,7 +5,8 @@ from typing import Final
 
 from shared.graph import queries, wire
 from shared.graph.calls import Calls, Listing, wanted
-from shared.graph.failures import Fault, Scope, Where
+from shared.graph.failures import Scope, Where
+from shared.graph.faults import Fault
 from shared.graph.pages import Row
 from shared.ports import User
 

@@ -9,7 +9,7 @@ from typing import Final, Protocol, Self
 from shared.errors import MirrorError
 from shared.graph.answers import Answer, Doubtful, Lost, UnreadableBodyError
 from shared.graph.batch import Room, SubRequest, encode, take_apart
-from shared.graph.failures import Fault, fault_of
+from shared.graph.faults import Fault, fault_of
 from shared.graph.lanes import Lanes, Waiting
 from shared.graph.policy import Action, Attempt, Chance, Verdict, decide
 from shared.ports import Clock, Traffic
@@ -58,6 +58,7 @@ class Dispatcher:
         self._jitter = jitter or random.SystemRandom().random
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: set[asyncio.Future[Outcome]] = set()
         self._pumping = False
         self._batches_out = 0
         self._bytes_out = 0
@@ -71,6 +72,8 @@ class Dispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for future in tuple(self._asked):
+            future.cancel()
 
     async def request(self, request: SubRequest, *, tried: int = 0) -> Outcome:
         """The final answer to a request, after all retries; a POST of unknown fate comes back `Doubtful`.
@@ -78,6 +81,8 @@ class Dispatcher:
         `tried` counts earlier attempts of the caller's own. Raises `SignInError` when there is no token.
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._asked.add(future)
+        future.add_done_callback(self._asked.discard)
         self._lanes.add(Waiting(request, future, number=tried + 1))
         self._pump_soon()
         return await future

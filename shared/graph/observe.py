@@ -12,7 +12,8 @@ from typing import Final
 from shared.errors import ItemGoneError, MailboxError
 from shared.graph import queries, wire
 from shared.graph.calls import Calls, Listing, both, each, wanted
-from shared.graph.failures import Fault, Scope, Where, error_for, refuses_delta
+from shared.graph.failures import Scope, Where, error_for, refuses_delta
+from shared.graph.faults import Fault
 from shared.graph.pages import Row
 from shared.sync.replica import Card, Item, Observation, Replica
 

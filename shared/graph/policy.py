@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final
 
-from shared.graph.failures import Fault
+from shared.graph.faults import NO_ANSWER, Fault
 
 LONGEST_WAIT_SECONDS: Final = 300.0
 LONGEST_TRY_SECONDS: Final = 1200.0
@@ -81,8 +81,6 @@ class Rule:
             return True
         return fault.has(*self.codes) or fault.says(*self.phrases)
 
-
-NO_ANSWER: Final = 0
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("the request body was lost on the way (corso)", MANY, ambiguous=False,

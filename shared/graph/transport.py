@@ -24,6 +24,7 @@ _CONNECTIONS: Final = 32
 _READ_SECONDS: Final = 120.0
 _CONNECT_SECONDS: Final = 10.0
 _RENEW_EVERY_SECONDS: Final = 30.0
+_PORTS: Final = {"https": 443, "http": 80}
 
 
 class TokenSource(Protocol):
@@ -113,22 +114,31 @@ def relative_to(base_url: str, url: str) -> str:
 
     Links in answers are untrusted: one that led elsewhere would carry our token with it.
     """
-    base, link = urlsplit(base_url), urlsplit(url)
-    same_place = (link.scheme.lower(), _place(link)) == (base.scheme.lower(), _place(base))
+    base, link = _parts(base_url), _parts(url)
     rest = link.path.removeprefix(base.path)
-    if not same_place or not rest.startswith("/") or len(rest) + len(base.path) != len(link.path):
+    inside = rest.startswith("/") and len(rest) + len(base.path) == len(link.path)
+    if link.place != base.place or not inside:
         message = "Graph gave a link that leads elsewhere; it was not followed."
         raise MailboxError(message, hint="Look for a proxy that rewrites Graph's answers.", code="ForeignLink")
     return f"{rest}?{link.query}" if link.query else rest
 
 
-def _place(parts: Any) -> tuple[str, int]:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    place: tuple[str, str, int]
+    path: str = ""
+    query: str = ""
+
+
+def _parts(url: str) -> _Parts:
+    """The link in its parts; one that is no URL, or names a user, is nowhere."""
     try:
-        port = parts.port
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
-        port = -1
-    named = "@" in parts.netloc
-    return ("" if named else (parts.hostname or "").lower(), port or 443)
+        return _Parts(("", "", -1))
+    host = "" if "@" in parts.netloc else (parts.hostname or "")
+    return _Parts((parts.scheme, host, port), parts.path, parts.query)
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ def staffed(emulator: Emulator) -> Tenant:
 
 @asynccontextmanager
 async def opened(emulator: Emulator, tenant: Tenant) -> AsyncIterator[TenantServices]:
-    """The adapter's services for the tenant, signed in with azure-identity; all waiting is done by the emulator's clock."""
+    """The adapter's services for the tenant, signed in with azure-identity; waits pass on the emulator's clock."""
     credential = ClientSecretCredential(
         tenant.id,
         tenant.client_id,

@@ -6,16 +6,12 @@ from typing import Any
 import pytest
 
 from shared.errors import (
-    HubNotFoundError,
     ItemChangedError,
     ItemError,
     ItemGoneError,
     ItemRefusedError,
-    MailboxError,
-    PrivilegeError,
 )
-from shared.graph.wire import MARKER
-from shared.ports import TenantServices, User
+from shared.ports import TenantServices
 from shared.sync.contact import Contact, Email, FieldValue, PostalAddress, normalise
 from shared.sync.replica import Draft, Item, Replica
 from shared.sync.stamp import SyncId
@@ -28,7 +24,6 @@ from tests.emulator import (
     ExpireToken,
     Fault,
     Mailbox,
-    MailboxState,
     Omit,
     SpuriousUnauthorized,
     Switches,
@@ -37,7 +32,7 @@ from tests.emulator import (
 )
 from tests.emulator.faults import Scene
 from tests.emulator.replies import Reply
-from tests.graph.scene import ANNA, HUB, hub, opened, spoke, staffed, user
+from tests.graph.scene import ANNA, hub, opened, spoke, staffed
 
 GUID = SyncId("0f0e0d0c-0b0a-4908-8706-050403020100")
 VARIANTS = [pytest.param(switches, id=name) for name, switches in Switches.variants()]
@@ -89,35 +84,32 @@ async def test_a_card_is_created_and_updated(switches: Switches) -> None:
                 assert (seen.contact, seen.marker, seen.item_id) == (Contact(expected), GUID, made.item_id)
 
 
+TROUBLES: tuple[Any, ...] = (
+    ApplyThenAnswer(503, body=b""),
+    ApplyThenAnswer(504, body=b"<html>gateway</html>"),
+    ApplyThenAnswer(500, "ErrorInternalServerError"),
+    ApplyThenAnswer(200, body=b""),
+    ApplyThenAnswer(201, body=b'{"id":5}'),
+    ApplyThenDrop(),
+    Throttled(2, applied=True),
+    Throttled(None, applied=True),
+    Throttled("2.5"),
+    Throttled(-5),
+    Throttled("soon"),
+    Drop(),
+    Answer(503, body=b""),
+    SpuriousUnauthorized(),
+    ExpireToken(),
+    Answer(400, "BadRequest", "IO error during request payload read"),
+)
+
+
 @pytest.mark.parametrize("lag", [0.0, 3.0])
-@pytest.mark.parametrize("batched", [True, False])
 @pytest.mark.parametrize(
-    "action",
-    [
-        ApplyThenAnswer(503, body=b""),
-        ApplyThenAnswer(504, body=b"<html>gateway</html>"),
-        ApplyThenAnswer(500, "ErrorInternalServerError"),
-        ApplyThenAnswer(200, body=b""),
-        ApplyThenAnswer(201, body=b'{"id":5}'),
-        ApplyThenDrop(),
-        Throttled(2, applied=True),
-        Throttled(None, applied=True),
-        Throttled("2.5"),
-        Throttled(-5),
-        Throttled("soon"),
-        Omit(),
-        Drop(),
-        Answer(503, body=b""),
-        SpuriousUnauthorized(),
-        ExpireToken(),
-        Answer(400, "BadRequest", "IO error during request payload read"),
-    ],
-    ids=repr,
+    ("action", "batched"), [(Omit(), True), *((action, batched) for action in TROUBLES for batched in (True, False))]
 )
 async def test_a_create_of_unknown_fate_makes_one_card(action: Any, *, batched: bool, lag: float) -> None:
     """Whatever happens to the request or to its batch, there is one card in the end, and it is ours."""
-    if batched is False and isinstance(action, Omit):
-        pytest.skip("a whole batch is not left out of a batch")
     async with Emulator(switches=Switches(marker_lookup_lag_seconds=lag)) as emulator:
         tenant = staffed(emulator)
         async with opened(emulator, tenant) as services:
@@ -139,7 +131,9 @@ async def test_many_creates_under_trouble_make_each_card_once() -> None:
             emulator.faults.add(Fault(action=action, method="POST", path="contacts$", every=7 + number, count=6))
         async with opened(emulator, tenant) as services:
             replica = await spoke(services)
-            drafts = [Draft({"displayName": f"C{n}"}, marker=SyncId(f"{n:08}-0000-4000-8000-000000000000")) for n in range(60)]
+            drafts = [
+                Draft({"displayName": f"C{n}"}, marker=SyncId(f"{n:08}-0000-4000-8000-000000000000")) for n in range(60)
+            ]
             items = await asyncio.gather(*(services.contacts.create(replica, draft) for draft in drafts))
             assert emulator.most_at_once(replica.mailbox) <= 4
     assert sorted(card["displayName"] for card in stored(tenant)) == sorted(f"C{n}" for n in range(60))
@@ -316,98 +310,6 @@ async def test_the_injected_category_is_not_a_category() -> None:
             made = await services.contacts.create(replica, Draft({"displayName": "A"}, marker=GUID))
             (seen,) = (await services.contacts.observe(replica)).items
     assert made.contact.categories == seen.contact.categories == frozenset()
-
-
-async def mailbox(services: TenantServices) -> User:
-    return await user(services, HUB)
-
-
-async def test_a_hub_is_found_again() -> None:
-    """Made once, found by name in any case ever after."""
-    async with Emulator() as emulator:
-        tenant = staffed(emulator)
-        async with opened(emulator, tenant) as services:
-            owner = await mailbox(services)
-            assert await services.contacts.find_hub(owner, "All Contacts") is None
-            made = await services.contacts.create_hub(owner, "All Contacts")
-            assert await services.contacts.find_hub(owner, "All Contacts") == made
-            assert made.replica.is_hub
-    assert [view.name for view in tenant.mailbox(HUB).folders if not view.is_default] == ["All Contacts"]
-
-
-@pytest.mark.parametrize("action", [ApplyThenDrop(), ApplyThenAnswer(503, body=b""), Throttled(1, applied=True)], ids=repr)
-async def test_a_hub_of_unknown_fate_is_made_once(action: Any) -> None:
-    """The lost answer's folder is found, not made twice."""
-    async with Emulator() as emulator:
-        tenant = staffed(emulator)
-        emulator.faults.add(Fault(action=action, method="POST", path="contactFolders$"))
-        async with opened(emulator, tenant) as services:
-            await services.contacts.create_hub(await mailbox(services), "All Contacts")
-    assert len(tenant.mailbox(HUB).folders) == 2
-
-
-async def test_a_race_for_the_hub_ends_with_one() -> None:
-    """Somebody else made it between looking and making: the 409 means that it is there."""
-    async with Emulator() as emulator:
-        tenant = staffed(emulator)
-        folder = tenant.mailbox(HUB).add_folder("All Contacts")
-        async with opened(emulator, tenant) as services:
-            found = await services.contacts.create_hub(await mailbox(services), "All Contacts")
-    assert found.replica.folder == folder
-
-
-async def test_of_several_hubs_the_one_with_our_cards_is_taken() -> None:
-    """Namesakes are counted; the choice is the same each time and follows our markers."""
-    async with Emulator() as emulator:
-        tenant = staffed(emulator)
-        box = tenant.mailbox(HUB)
-        folders = [box.add_folder("All Contacts") for _ in range(4)]
-        async with opened(emulator, tenant) as services:
-            owner = await mailbox(services)
-            empty = await services.contacts.find_hub(owner, "All Contacts")
-            assert empty is not None
-            assert (empty.replica.folder, empty.namesakes) == (min(folders), 3)
-            ours = max(folders)
-            box.add_contact({"displayName": "A"}, folder=ours, extended={MARKER: GUID})
-            found = await services.contacts.find_hub(owner, "All Contacts")
-    assert found is not None
-    assert (found.replica.folder, found.namesakes) == (ours, 3)
-
-
-@pytest.mark.parametrize(
-    ("state", "error"),
-    [
-        (MailboxState.NONE, HubNotFoundError),
-        (MailboxState.INACTIVE, HubNotFoundError),
-        (MailboxState.ON_PREMISES, HubNotFoundError),
-        (MailboxState.BLOCKED, PrivilegeError),
-    ],
-)
-async def test_a_hub_mailbox_that_cannot_be_used_is_the_tenants_failure(
-    state: MailboxState, error: type[Exception]
-) -> None:
-    """The operator reads what to do."""
-    async with Emulator() as emulator:
-        tenant = staffed(emulator)
-        tenant.user(HUB).state = state
-        async with opened(emulator, tenant) as services:
-            with pytest.raises(error) as caught:
-                await services.contacts.find_hub(await mailbox(services), "All Contacts")
-    assert getattr(caught.value, "hint", "")
-
-
-async def test_a_hub_folder_that_is_gone_is_no_empty_hub() -> None:
-    """Reading or writing it fails; nothing is concluded from that."""
-    async with Emulator() as emulator:
-        tenant = staffed(emulator)
-        async with opened(emulator, tenant) as services:
-            replica = await hub(services)
-            tenant.mailbox(HUB).delete_folder(replica.folder)
-            with pytest.raises(MailboxError) as read:
-                await services.contacts.observe(replica)
-            with pytest.raises(MailboxError) as written:
-                await services.contacts.create(replica, Draft(FULL, marker=GUID))
-    assert (read.value.code, written.value.code) == ("FolderGone", "FolderGone")
 
 
 async def test_messages_hold_nothing_of_the_card() -> None:

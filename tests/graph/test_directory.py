@@ -26,7 +26,9 @@ async def test_everybody_with_a_licence_is_listed_once(switches: Switches) -> No
         async with opened(emulator, tenant) as services:
             users = await services.directory.licensed_users()
     names = [user.user_principal_name for user in users]
-    assert sorted(names) == sorted([ANNA, BEN, GUEST, "left@contoso.com", *(f"user{n}@contoso.com" for n in range(0, 20, 2))])
+    assert sorted(names) == sorted(
+        [ANNA, BEN, GUEST, "left@contoso.com", *(f"user{n}@contoso.com" for n in range(0, 20, 2))]
+    )
     assert len({user.user_id for user in users}) == len(users)
 
 
@@ -75,7 +77,8 @@ async def test_a_user_is_found_by_any_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", ".", "..", "nobody@contoso.com", "nobody", "a/b", "o'x@y.z", "x\ny", "' or 1 eq 1", "$x", "a?b#c", "%41"]
+    "name",
+    ["", " ", ".", "..", "nobody@contoso.com", "nobody", "a/b", "o'x@y.z", "x\ny", "' or 1 eq 1", "$x", "a?b#c", "%41"],
 )
 async def test_nobody_is_nobody(name: str) -> None:
     """Unknown and odd names are no users, and no errors."""

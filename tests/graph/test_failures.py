@@ -20,7 +20,8 @@ from shared.errors import (
     TenantError,
 )
 from shared.graph.answers import Answer, Lost
-from shared.graph.failures import Fault, Scope, Where, error_for, fault_of, refuses_delta, restarts_round
+from shared.graph.failures import Scope, Where, error_for, refuses_delta
+from shared.graph.faults import Fault, fault_of, restarts_round
 
 FOLDER, ITEM, NEW = Where(Scope.FOLDER), Where(Scope.ITEM), Where(Scope.NEW_ITEM)
 DIRECTORY, HUB = Where(Scope.DIRECTORY), Where(Scope.FIND_HUB, is_hub=True)
@@ -108,7 +109,16 @@ def test_no_answer_is_the_mailboxs_failure() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>502 Bad Gateway</html>", b"null", b"[]", b'{"error":null}', b'{"error":"no"}', b'{"error":{"code":5}}', b"\xff"],
+    [
+        b"",
+        b"<html>502 Bad Gateway</html>",
+        b"null",
+        b"[]",
+        b'{"error":null}',
+        b'{"error":"no"}',
+        b'{"error":{"code":5}}',
+        b"\xff",
+    ],
 )
 def test_a_body_that_is_no_error_object_is_read_all_the_same(body: bytes) -> None:
     """Gateways answer with HTML or nothing; the status still counts."""
@@ -133,7 +143,9 @@ def test_an_error_nested_without_end_is_cut() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=80), st.integers(400, 599), st.sampled_from(list(Scope)), st.booleans())
-def test_no_text_of_graphs_gets_into_a_message(code: str, message: str, status: int, scope: Scope, is_hub: bool) -> None:  # noqa: FBT001
+def test_no_text_of_graphs_gets_into_a_message(
+    code: str, message: str, status: int, scope: Scope, is_hub: bool
+) -> None:
     """Messages hold our words, a code and a request id; whatever Graph wrote beside them stays out."""
     secret = f"zq{message}qz"
     raised = error_for(fault_of(answer(status, code, secret)), Where(scope, is_hub))

@@ -4,7 +4,8 @@ import pytest
 
 from shared.errors import MailboxError, MailboxSkippedError, PrivilegeError
 from shared.graph.wire import MARKER
-from shared.sync.replica import Observation
+from shared.ports import TenantServices
+from shared.sync.replica import Observation, Replica
 from shared.sync.stamp import Stamp, SyncId, write_stamp
 from tests.emulator import Answer, Drop, Emulator, Fault, MailboxState, Run, Switches, Tenant
 from tests.graph.scene import ANNA, BEN, hub, opened, spoke, staffed
@@ -91,7 +92,9 @@ async def test_a_card_that_comes_while_pages_are_read_has_its_flag(*, sovereign:
             box.add_contact({"displayName": "Late"}, private=True)
 
         for nth in (1, 2, 3):
-            emulator.faults.add(Fault(action=Run(first=type_in), method="GET", path="contacts", mailbox=ANNA, nth=nth + 1))
+            emulator.faults.add(
+                Fault(action=Run(first=type_in), method="GET", path="contacts", mailbox=ANNA, nth=nth + 1)
+            )
         async with opened(emulator, tenant) as services:
             observation = await services.contacts.observe(await spoke(services))
     late = [item for item in observation.items if item.contact.text("displayName") == "Late"]
@@ -112,7 +115,9 @@ async def test_a_card_deleted_while_it_is_read_is_left_out() -> None:
     assert names(observation) == ["Here"]
 
 
-@pytest.mark.parametrize("form", ["sync_state_not_found", "location", "sync_state_invalid", "resync_required", "parameter"])
+@pytest.mark.parametrize(
+    "form", ["sync_state_not_found", "location", "sync_state_invalid", "resync_required", "parameter"]
+)
 async def test_an_expired_page_begins_the_round_anew(form: str) -> None:
     """Tokens may go at any page, under any name; the round is read again from its beginning."""
     async with Emulator(switches=Switches(delta_reset=form)) as emulator:
@@ -175,9 +180,11 @@ async def test_a_page_that_makes_no_sense_fails_the_mailbox(body: bytes) -> None
         (MailboxState.BLOCKED, "MailboxRefused"),
     ],
 )
-@pytest.mark.parametrize("not_found", ["varying", "ErrorInvalidUser", "ResourceNotFound", "MailboxNotEnabledForRESTAPI"])
+@pytest.mark.parametrize(
+    "not_found", ["varying", "ErrorInvalidUser", "ResourceNotFound", "MailboxNotEnabledForRESTAPI"]
+)
 async def test_a_mailbox_that_cannot_take_part_is_skipped(state: MailboxState, code: str, not_found: str) -> None:
-    """Each of Graph's answers for no usable mailbox is one outcome, and the neighbour's mailbox is read all the same."""
+    """Each of Graph's answers for no usable mailbox is one outcome, and the neighbour is read all the same."""
     async with Emulator(switches=Switches(not_found_code=not_found)) as emulator:
         tenant = staffed(emulator)
         fill(tenant)
@@ -220,11 +227,15 @@ async def test_a_flapping_mailbox_is_read_whole_or_skipped() -> None:
         tenant.user(ANNA).state = MailboxState.FLAPPING
         async with opened(emulator, tenant) as services:
             replica = await spoke(services)
-            for _ in range(5):
-                try:
-                    assert len((await services.contacts.observe(replica)).items) == 33
-                except MailboxSkippedError as skipped:
-                    assert skipped.code == "NoMailbox"
+            outcomes = {await _count(services, replica) for _ in range(5)}
+    assert outcomes <= {33, "NoMailbox"}
+
+
+async def _count(services: TenantServices, replica: Replica) -> int | str:
+    try:
+        return len((await services.contacts.observe(replica)).items)
+    except MailboxSkippedError as skipped:
+        return skipped.code
 
 
 async def test_an_application_without_roles_is_the_tenants_failure() -> None:

@@ -88,9 +88,10 @@ def test_pages_in_a_circle_are_noticed() -> None:
 def test_empty_pages_do_not_go_on_for_ever() -> None:
     """Fresh links without any row end with an error at some time."""
     pager = Pager("/0")
+    for number in range(1, MOST_EMPTY_PAGES):
+        pager.feed(page(next_link=f"/{number}"))
     with pytest.raises(PageError):
-        for number in range(1, MOST_EMPTY_PAGES + 2):
-            pager.feed(page(next_link=f"/{number}"))
+        pager.feed(page(next_link="/one-more"))
 
 
 def test_a_round_without_delta_link_is_not_complete() -> None:
@@ -100,7 +101,9 @@ def test_a_round_without_delta_link_is_not_complete() -> None:
 
 
 ROWS = st.lists(
-    st.tuples(st.sampled_from("abcd"), st.one_of(st.none(), st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3)))),
+    st.tuples(
+        st.sampled_from("abcd"), st.one_of(st.none(), st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3)))
+    ),
     max_size=30,
 )
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.graph.failures import Fault
+from shared.graph.faults import Fault
 from shared.graph.policy import (
     LONGEST_TRY_SECONDS,
     LONGEST_WAIT_SECONDS,

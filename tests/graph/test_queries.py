@@ -52,7 +52,7 @@ def test_delta_asks_for_no_expand() -> None:
 
 
 def test_the_trio_is_never_selected() -> None:
-    """primaryEmailAddress and its like are a 400 in national clouds."""
+    """The slots' own properties (primaryEmailAddress and so on) are a 400 in national clouds."""
     for path in (queries.delta_round(SPOKE, "f"), queries.whole_list(SPOKE), queries.one_card(SPOKE, "1")):
         assert "primaryEmailAddress" not in path
 

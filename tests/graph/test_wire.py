@@ -107,7 +107,11 @@ def test_a_marker_is_read_in_any_case() -> None:
     assert flags((wire.MARKER.lower(), GUID.upper())).marker == GUID
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
 def test_flags_of_any_rubbish_are_flags(raw: object) -> None:
     """Whatever comes instead of properties, reading does not fail."""
     assert isinstance(wire.read_flags({"singleValueExtendedProperties": raw}), wire.Flags)
@@ -135,7 +139,9 @@ def test_a_stamp_that_may_be_cut_is_not_believed(length: int, *, believed: bool)
     assert wire.read_item(row, wire.Flags(), HOME).stamp is not None
 
 
-@pytest.mark.parametrize(("note", "doubt"), [("short", False), ("x" * 250, True), ("\nline", True), (" x", True), ("", False)])
+@pytest.mark.parametrize(
+    ("note", "doubt"), [("short", False), ("x" * 250, True), ("\nline", True), (" x", True), ("", False)]
+)
 def test_notes_that_may_be_cut_are_known(note: str, *, doubt: bool) -> None:
     """Long notes, and those that begin with white space, are read by id to be sure."""
     assert wire.note_may_be_cut({"personalNotes": note}) is doubt

@@ -1,0 +1,246 @@
+"""Requests packed, sent, retried and given back."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from shared.errors import SignInError
+from shared.graph.answers import Answer, Doubtful, Lost
+from shared.graph.dispatcher import Dispatcher, Limits
+from shared.ports import Traffic
+from tests.graph.wires import Entry, ScriptedWire, StillClock, mailbox_of, reply, settled, sub
+
+
+@asynccontextmanager
+async def running(
+    wire: ScriptedWire, clock: StillClock | None = None, limits: Limits | None = None
+) -> AsyncIterator[Dispatcher]:
+    async with Dispatcher(wire, clock or StillClock(), Traffic(), limits, jitter=lambda: 0.0) as dispatcher:
+        yield dispatcher
+
+
+async def test_what_is_asked_side_by_side_goes_in_one_batch() -> None:
+    """Twenty requests of several mailboxes are one HTTP request, and each gets its own answer."""
+    wire = ScriptedWire()
+    async with running(wire) as dispatcher:
+        requests = [sub(f"m{number % 5}", str(number)) for number in range(20)]
+        answers = await asyncio.gather(*(dispatcher.request(request) for request in requests))
+    assert len(wire.batches) == 1
+    for request, answer in zip(requests, answers, strict=True):
+        assert isinstance(answer, Answer)
+        assert request.path.encode() in answer.body
+
+
+async def test_batches_are_never_larger_than_graph_takes() -> None:
+    """At most twenty requests a batch, at most four of one mailbox in flight over all batches."""
+    wire = ScriptedWire()
+    async with running(wire) as dispatcher:
+        await asyncio.gather(*(dispatcher.request(sub(f"m{n % 30}", str(n))) for n in range(300)))
+    assert max(map(len, wire.batches)) == 20
+    assert all(max(Counter(map(mailbox_of, batch)).values()) <= 4 for batch in wire.batches)
+    assert sum(map(len, wire.batches)) == 300
+
+
+async def test_batches_in_flight_are_bounded() -> None:
+    """However much there is to ask, only so many batches are out, and only so many bytes are expected."""
+    wire = ScriptedWire()
+    async with running(wire, limits=Limits(batches=3)) as dispatcher:
+        await asyncio.gather(*(dispatcher.request(sub(f"m{n}")) for n in range(400)))
+    assert wire.most_out == 3
+
+
+async def test_a_throttled_mailbox_pauses_alone() -> None:
+    """A 429 with a wait holds that mailbox back for so long; the others go on meanwhile."""
+    clock = StillClock()
+    limits = iter([(429, {"Retry-After": "30"})])
+    wire = ScriptedWire(lambda entries: reply(entries, slow=next(limits, (200, {}))))
+    async with running(wire, clock) as dispatcher:
+        first = asyncio.create_task(dispatcher.request(sub("slow", "1")))
+        await settled()
+        second = asyncio.create_task(dispatcher.request(sub("slow", "2")))
+        assert isinstance(await dispatcher.request(sub("quick")), Answer)
+        await clock.advance(29)
+        assert not first.done()
+        assert not second.done()
+        await clock.advance(2)
+        assert isinstance(first.result(), Answer)
+        assert isinstance(second.result(), Answer)
+    assert wire.urls[-1] == ["/slow/1", "/slow/2"]
+
+
+async def test_a_throttled_batch_holds_everybody_back() -> None:
+    """When Graph refuses batches as such, none is sent until the wait is over."""
+    clock = StillClock()
+    answers = iter([Answer(429, {"retry-after": "10"}, b"")])
+    wire = ScriptedWire(lambda entries: next(answers, None) or reply(entries))
+    async with running(wire, clock) as dispatcher:
+        first = asyncio.create_task(dispatcher.request(sub("a")))
+        await settled()
+        second = asyncio.create_task(dispatcher.request(sub("b")))
+        await clock.advance(9)
+        assert len(wire.batches) == 1
+        await clock.advance(2)
+        assert first.done()
+        assert second.done()
+
+
+@pytest.mark.parametrize("status", [400, 413])
+async def test_one_request_that_spoils_a_batch_is_found(status: int) -> None:
+    """A refused batch is sent again one by one: only the spoiler fails."""
+
+    def spoilt(entries: list[Entry]) -> Answer:
+        bad = any(mailbox_of(entry) == "bad" for entry in entries)
+        return Answer(status, {}, b"") if bad else reply(entries)
+
+    wire = ScriptedWire(spoilt)
+    async with running(wire) as dispatcher:
+        answers = await asyncio.gather(*(dispatcher.request(sub(name)) for name in ("a", "bad", "b", "c")))
+    assert [answer.status for answer in answers if isinstance(answer, Answer)] == [200, status, 200, 200]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Answer(200, {}, b"<html>"),
+        Answer(200, {}, b"{}"),
+        Answer(200, {}, b'{"responses":[]}'),
+        Answer(503, {}, b""),
+        Answer(504, {}, b""),
+        Answer(424, {}, b""),
+        Lost("ReadTimeout"),
+    ],
+    ids=repr,
+)
+async def test_a_broken_batch_is_read_again_and_a_create_looked_up(broken: Answer | Lost) -> None:
+    """Whatever happens to a batch as a whole: reads are repeated, creates come back doubtful, nobody waits for ever."""
+    clock = StillClock()
+    answers = iter([broken])
+    wire = ScriptedWire(lambda entries: next(answers, None) or reply(entries))
+    async with running(wire, clock) as dispatcher:
+        read = asyncio.create_task(dispatcher.request(sub("a")))
+        create = asyncio.create_task(dispatcher.request(sub("b", method="POST")))
+        for _ in range(5):
+            await clock.advance(300)
+        assert isinstance(read.result(), Answer)
+        assert isinstance(create.result(), Doubtful)
+    assert wire.urls == [["/a/", "/b/"], ["/a/"]]
+
+
+async def test_a_create_that_never_left_is_just_sent() -> None:
+    """A refused connection is no doubt."""
+    clock = StillClock()
+    answers = iter([Lost("ConnectError", sent=False)])
+    wire = ScriptedWire(lambda entries: next(answers, None) or reply(entries))
+    async with running(wire, clock) as dispatcher:
+        create = asyncio.create_task(dispatcher.request(sub("b", method="POST")))
+        await clock.advance(300)
+        assert isinstance(create.result(), Answer)
+
+
+async def test_throttled_answers_in_a_failed_batch_are_told_apart() -> None:
+    """A 424 for the batch may hold its answers all the same; what went well is not repeated."""
+
+    def throttled(entries: list[Entry]) -> Answer:
+        inner = reply(entries, slow=(404, {}))
+        return Answer(424, inner.headers, inner.body)
+
+    wire = ScriptedWire(throttled)
+    async with running(wire) as dispatcher:
+        answers = await asyncio.gather(*(dispatcher.request(sub(name)) for name in ("slow", "quick")))
+    assert [answer.status for answer in answers if isinstance(answer, Answer)] == [404, 200]
+    assert len(wire.batches) == 1
+
+
+async def test_a_refused_token_is_renewed_once() -> None:
+    """One 401 costs a fresh token; the second is final."""
+    wire = ScriptedWire(lambda entries: Answer(401, {}, b""))
+    async with running(wire) as dispatcher:
+        answer = await dispatcher.request(sub("a"))
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.whole_batch, wire.renewed, len(wire.batches)) == (401, True, 1, 2)
+
+
+async def test_no_token_is_told_to_all_who_wait() -> None:
+    """What the credential raises reaches every caller of the batch, each with an error of its own."""
+
+    def refused(entries: list[Entry]) -> Answer:
+        raise SignInError("No token.", hint="Look.", code="SignIn")
+
+    wire = ScriptedWire(refused)
+    async with running(wire) as dispatcher:
+        errors = await asyncio.gather(*(dispatcher.request(sub(n)) for n in "abc"), return_exceptions=True)
+    assert [type(error) for error in errors] == [SignInError] * 3
+    assert len({id(error) for error in errors}) == 3
+    assert {str(error) for error in errors} == {"No token."}
+
+
+async def test_a_defect_does_not_leave_anybody_waiting() -> None:
+    """An unexpected error comes out where the request was made."""
+
+    def broken(entries: list[Entry]) -> Answer:
+        raise ZeroDivisionError
+
+    async with running(ScriptedWire(broken)) as dispatcher:
+        with pytest.raises(ZeroDivisionError):
+            await dispatcher.request(sub("a"))
+        with pytest.raises(ZeroDivisionError):
+            await dispatcher.request(sub("a"))
+
+
+async def test_attempts_end() -> None:
+    """A Graph that is down is given up with its last answer."""
+    clock = StillClock()
+    wire = ScriptedWire(lambda entries: Answer(503, {}, b""))
+    async with running(wire, clock) as dispatcher:
+        task = asyncio.create_task(dispatcher.request(sub("a")))
+        for _ in range(20):
+            await clock.advance(300)
+        answer = task.result()
+    assert isinstance(answer, Answer)
+    assert answer.status == 503
+    assert len(wire.batches) <= 8
+
+
+async def test_a_cancelled_request_is_not_sent() -> None:
+    """Who has gone away is not served, and holds up nobody."""
+    wire = ScriptedWire(gate=asyncio.Event())
+    async with running(wire, limits=Limits(batches=1)) as dispatcher:
+        first = asyncio.create_task(dispatcher.request(sub("a", "1")))
+        await settled()
+        gone = asyncio.create_task(dispatcher.request(sub("a", "2")))
+        last = asyncio.create_task(dispatcher.request(sub("a", "3")))
+        await settled()
+        gone.cancel()
+        assert wire.gate is not None
+        wire.gate.set()
+        assert isinstance(await first, Answer)
+        assert isinstance(await last, Answer)
+    assert wire.urls == [["/a/1"], ["/a/3"]]
+
+
+async def test_closing_ends_all_that_is_under_way() -> None:
+    """Neither a request in flight nor one that waits outlives the dispatcher."""
+    wire = ScriptedWire(gate=asyncio.Event())
+    async with running(wire, limits=Limits(batches=1)) as dispatcher:
+        out = asyncio.create_task(dispatcher.request(sub("a")))
+        await settled()
+        queued = asyncio.create_task(dispatcher.request(sub("b")))
+        await settled()
+    results = await asyncio.gather(out, queued, return_exceptions=True)
+    assert [type(result) for result in results] == [asyncio.CancelledError] * 2
+
+
+async def test_traffic_is_counted() -> None:
+    """Requests, batches, throttled answers, repeated sends and bytes end up in the report."""
+    clock, traffic = StillClock(), Traffic()
+    limits: Iterator[tuple[int, dict[str, str]]] = iter([(429, {})])
+    wire = ScriptedWire(lambda entries: reply(entries, slow=next(limits, (200, {}))))
+    async with Dispatcher(wire, clock, traffic, jitter=lambda: 0.0) as dispatcher:
+        task = asyncio.create_task(dispatcher.request(sub("slow")))
+        await clock.advance(300)
+        await task
+    assert (traffic.requests, traffic.batches, traffic.throttled, traffic.retried) == (2, 2, 1, 1)
+    assert traffic.bytes > 100

@@ -1,0 +1,192 @@
+"""The one way to Graph, over real HTTP on loopback."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from azure.core.credentials import AccessToken
+
+from shared.config.model import Cloud
+from shared.errors import MailboxError, SignInError
+from shared.graph.answers import Answer, Lost
+from shared.graph.transport import Transport, open_transport, relative_to
+from tests.graph.wires import StillClock
+
+BASE = "https://graph.microsoft.com/v1.0"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Credential:
+    """Hands out numbered tokens and remembers what it was asked for."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked: list[tuple[tuple[str, ...], dict[str, Any]]] = []
+        self.error = error
+
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        self.asked.append((scopes, options))
+        if self.error:
+            raise self.error
+        return AccessToken(f"token-{len(self.asked)}", 2**31)
+
+
+@asynccontextmanager
+async def served(handler: Handler, credential: Credential) -> AsyncIterator[Transport]:
+    """A transport to a server on loopback that answers everything with `handler`."""
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    cloud = Cloud("Test", f"http://127.0.0.1:{port}/v1.0", "https://login.example", "https://graph.example/.default")
+    async with open_transport(cloud, credential, StillClock()) as transport:
+        yield transport
+    await runner.cleanup()
+
+
+async def echo(request: web.Request) -> web.Response:
+    """Tell what arrived."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    seen = {"method": request.method, "path": request.raw_path, "headers": headers, "body": await request.text()}
+    return web.json_response(seen, headers={"X-Mixed-Case": "yes"})
+
+
+async def test_a_request_arrives_as_it_was_meant() -> None:
+    """URL to the letter, token for the configured scope, an id of ours, body and headers as given."""
+    credential = Credential()
+    async with served(echo, credential) as transport:
+        url = f"{transport.base_url}/users/a%23b%27c?$filter=x%20eq%20'%25'&$top=1"
+        answer = await transport.send(
+            "POST", url, {"Content-Type": "application/json", "Prefer": 'a, b="c"'}, b'{"a":1}'
+        )
+    assert isinstance(answer, Answer)
+    seen = json.loads(answer.body)
+    assert seen["path"] == "/v1.0/users/a%23b%27c?$filter=x%20eq%20'%25'&$top=1"
+    assert seen["headers"]["authorization"] == "Bearer token-1"
+    assert seen["headers"]["prefer"] == 'a, b="c"'
+    assert len(seen["headers"]["client-request-id"]) == 36
+    assert seen["body"] == '{"a":1}'
+    assert answer.headers["x-mixed-case"] == "yes"
+    assert credential.asked[0][0] == ("https://graph.example/.default",)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 301, 400, 401, 403, 404, 412, 429, 500, 503])
+async def test_every_status_is_a_value(status: int) -> None:
+    """No answer is an exception, no redirect is followed, nothing is retried here."""
+    calls = 0
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal calls
+        calls += 1
+        return web.Response(status=status, headers={"Retry-After": "1", "Location": "/v1.0/other"})
+
+    async with served(handler, Credential()) as transport:
+        answer = await transport.send("POST", f"{transport.base_url}/x", {}, b"{}")
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body, calls) == (status, b"", 1)
+
+
+async def test_a_lost_connection_is_a_value() -> None:
+    """A connection that breaks after the request went out leaves its fate open."""
+
+    async def handler(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.abort()
+        raise asyncio.CancelledError
+
+    async with served(handler, Credential()) as transport:
+        answer = await transport.send("GET", f"{transport.base_url}/x", {}, b"")
+    assert isinstance(answer, Lost)
+    assert answer.sent
+
+
+async def test_a_refused_connection_carried_nothing() -> None:
+    """What never left may be sent again without any doubt."""
+    cloud = Cloud("Test", "http://127.0.0.1:9/v1.0", "https://login.example", "https://graph.example/.default")
+    async with open_transport(cloud, Credential(), StillClock()) as transport:
+        answer = await transport.send("POST", f"{transport.base_url}/x", {}, b"{}")
+    assert isinstance(answer, Lost)
+    assert not answer.sent
+
+
+async def test_a_renewed_token_passes_the_cache_by_once() -> None:
+    """Claims make Entra issue a fresh token; renewing again at once changes nothing."""
+    credential = Credential()
+    async with served(echo, credential) as transport:
+        await transport.send("GET", f"{transport.base_url}/x", {}, b"")
+        transport.renew_token()
+        transport.renew_token()
+        for _ in range(2):
+            await transport.send("GET", f"{transport.base_url}/x", {}, b"")
+            transport.renew_token()
+    claims = [options.get("claims") for _, options in credential.asked]
+    assert [bool(claim) for claim in claims] == [False, True, False]
+    assert "nbf" in json.loads(claims[1] or "")["access_token"]
+
+
+async def test_a_claims_challenge_is_met() -> None:
+    """The SDK answers a challenge with a token for its claims, once."""
+
+    async def handler(request: web.Request) -> web.Response:
+        if request.headers["Authorization"] == "Bearer token-1":
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Bearer claims="eyJhIjoxfQ=="'})
+        return web.json_response({})
+
+    credential = Credential()
+    async with served(handler, credential) as transport:
+        answer = await transport.send("GET", f"{transport.base_url}/x", {}, b"")
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
+    assert credential.asked[1][1]["claims"] == '{"a":1}'
+
+
+async def test_what_the_credential_says_comes_through() -> None:
+    """A refused sign-in keeps its sentence and hint."""
+    async with served(echo, Credential(SignInError("No.", hint="Look."))) as transport:
+        with pytest.raises(SignInError):
+            await transport.send("GET", f"{transport.base_url}/x", {}, b"")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/v1.0/users",
+        "https://graph.microsoft.com.evil.example/v1.0/users",
+        "https://graph.microsoft.com@evil.example/v1.0/users",
+        "https://evil@graph.microsoft.com/v1.0/users",
+        "http://graph.microsoft.com/v1.0/users",
+        "https://graph.microsoft.com:8443/v1.0/users",
+        "https://graph.microsoft.com:x/v1.0/users",
+        "https://graph.microsoft.com/beta/users",
+        "https://graph.microsoft.com/v1.0evil/users",
+        "https://graph.microsoft.com/v1.0",
+        "//graph.microsoft.com/v1.0/users",
+        "ftp://graph.microsoft.com/v1.0/users",
+        "users",
+        "",
+        "https://[::1/v1.0/users",
+    ],
+)
+def test_a_link_to_elsewhere_is_not_followed(link: str) -> None:
+    """Our token goes to the configured Graph alone, whatever an answer says."""
+    with pytest.raises(MailboxError):
+        relative_to(BASE, link)
+
+
+@pytest.mark.parametrize(
+    ("link", "path"),
+    [
+        (f"{BASE}/users?$skiptoken=a%2Fb", "/users?$skiptoken=a%2Fb"),
+        (f"{BASE}/users('x')/contacts/delta()?$deltatoken=1", "/users('x')/contacts/delta()?$deltatoken=1"),
+        ("https://GRAPH.microsoft.com:443/v1.0/users", "/users"),
+    ],
+)
+def test_a_link_of_graph_is_followed_to_the_letter(link: str, path: str) -> None:
+    """Links are opaque: nothing in them is built anew."""
+    assert relative_to(BASE, link) == path
