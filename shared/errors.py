@@ -7,6 +7,8 @@
     │   ├── SecretError         the vault or the secret in it has to be mended
     │   ├── SignInError         Entra refused the application
     │   ├── PrivilegeError      the application lacks a permission
+    │   ├── StateError          the state cannot be reached or written
+    │   │   └── StateDamagedError what it holds cannot be read: go on as if it were empty
     │   ├── HubNotFoundError    the shared mailbox does not exist or has no mailbox
     │   └── NoUsersError        the tenant has nobody to mirror to
     ├── MailboxError            this mailbox ends failed, the other mailboxes go on
@@ -77,6 +79,18 @@ class PrivilegeError(TenantError):
     """The application lacks a permission; the hint names it."""
 
     code = "InsufficientPrivileges"
+
+
+class StateError(TenantError):
+    """The state store cannot be reached or used."""
+
+    code = "State"
+
+
+class StateDamagedError(StateError):
+    """What the state holds cannot be read; it is never the truth, so the caller goes on without it."""
+
+    code = "StateDamaged"
 
 
 class HubNotFoundError(TenantError):

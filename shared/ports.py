@@ -4,13 +4,16 @@ Every method may raise `TenantError`; those that name a mailbox also `MailboxErr
 `ItemError`. Nothing else comes out of an adapter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from shared.sync.mergebase import Version
+from shared.sync.records import Checkpoint, Holder, RunRecord, StoredLink
 from shared.sync.replica import Card, Draft, Item, Observation, Replica
 from shared.sync.roster import User as User  # noqa: PLC0414 - part of these ports
+from shared.sync.stamp import SyncId
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +108,70 @@ class TenantServices:
     contacts: ContactStore
     clock: Clock
     traffic: Traffic
+
+
+class StateStore(Protocol):
+    """What is remembered between runs, per tenant. It speeds up and remembers; it is never the truth.
+
+    Raises `StateError` when the store cannot be reached or used, `StateDamagedError` when what it holds cannot be
+    read (the caller goes on as if it were empty).
+    """
+
+    async def acquire_lease(self, tenant_id: str, holder: Holder, now: datetime, seconds: float) -> Holder | None:
+        """Take the lease if it is free or expired; None when taken, else who holds it. Conditional, never both."""
+
+    async def renew_lease(self, tenant_id: str, holder: Holder, now: datetime, seconds: float) -> bool:
+        """Hold it for so many seconds from now; false when somebody else has it."""
+
+    async def release_lease(self, tenant_id: str, holder: Holder) -> None:
+        """Give it back if it is still this holder's."""
+
+    async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
+        """All mailboxes' progress by mailbox, the hub's included."""
+
+    async def save_checkpoint(self, tenant_id: str, checkpoint: Checkpoint) -> None:
+        """Replace one mailbox's progress."""
+
+    async def links(self, tenant_id: str, mailbox: str) -> Sequence[StoredLink]:
+        """All links of a mailbox."""
+
+    async def links_to(self, tenant_id: str, mailbox: str, sync_ids: Sequence[SyncId]) -> Sequence[StoredLink]:
+        """The links of a mailbox to these contacts, by point reads."""
+
+    async def links_of_items(self, tenant_id: str, mailbox: str, item_ids: Sequence[str]) -> Sequence[StoredLink]:
+        """The links of these items of a mailbox."""
+
+    async def save_links(
+        self, tenant_id: str, mailbox: str, links: Sequence[StoredLink], forgotten: Sequence[SyncId] = ()
+    ) -> None:
+        """Write links (one a contact and mailbox, the later replaces the earlier) and forget others; idempotent."""
+
+    async def current_versions(self, tenant_id: str) -> Mapping[SyncId, Version]:
+        """The newest version of every contact, deletions included."""
+
+    async def versions(self, tenant_id: str, sync_id: SyncId) -> Sequence[Version]:
+        """A contact's history, oldest first."""
+
+    async def versions_since(self, tenant_id: str, number: int) -> Sequence[Version]:
+        """All versions with this number or a higher one, in rising order."""
+
+    async def add_versions(self, tenant_id: str, versions: Sequence[Version]) -> None:
+        """Append versions, whose numbers the caller gives under the lease; adding one again changes nothing."""
+
+    async def prune_versions(self, tenant_id: str, before: datetime) -> int:
+        """Forget versions older than that which are not a contact's newest nor a link's base; tells how many."""
+
+    async def save_run(self, tenant_id: str, record: RunRecord) -> None:
+        """Keep or replace a run's record."""
+
+    async def runs(self, tenant_id: str, limit: int = 100) -> Sequence[RunRecord]:
+        """The latest runs, newest first, without their reports."""
+
+    async def run(self, tenant_id: str, run_id: str) -> RunRecord | None:
+        """One run with its report."""
+
+    async def forget_tenant(self, tenant_id: str) -> None:
+        """Remove everything of a tenant."""
+
+    async def close(self) -> None:
+        """Let go of files and connections."""

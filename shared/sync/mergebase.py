@@ -13,13 +13,18 @@ from shared.sync.stamp import SyncId
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A value that a hub contact has had; `number` rises over the whole tenant, `by` is a mailbox's id or "undo"."""
+    """A value that a hub contact has had; `number` rises over the whole tenant, `by` is a mailbox's id or "undo".
+
+    A deletion is a version too (a tombstone): `is_deleted`, with the content that was deleted, so that it can be undone.
+    """
 
     number: int
     sync_id: SyncId
     contact: Contact
     at: datetime
     by: str
+    run_id: str = ""
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

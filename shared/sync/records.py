@@ -1,0 +1,77 @@
+"""What the state holds beside versions, as values: a mailbox's progress, its links as rows, runs and leases."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from shared.sync.contact import FieldValue
+from shared.sync.stamp import SyncId
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A write that Graph refused for good; it is tried again when the item (its change marker) or the version changes."""
+
+    sync_id: SyncId
+    item_id: str
+    change_marker: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a mailbox is, in one row, so that a quiet run touches nothing else of it.
+
+    `watermark`: all versions up to this number are scattered to it, but for the contacts in `pending`. The delta link
+    covers only what is in the hub and whose scatter is confirmed; "" means that everything has to be read.
+    """
+
+    mailbox: str
+    name: str
+    folder: str = ""
+    delta_link: str = field(default="", repr=False)
+    watermark: int = 0
+    pending: tuple[SyncId, ...] = ()
+    quarantine: tuple[Quarantined, ...] = ()
+    enrolled_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    read_whole_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLink:
+    """A link as it is kept: its base by number."""
+
+    mailbox: str
+    item_id: str
+    sync_id: SyncId
+    change_marker: str
+    base: int
+    residue: Mapping[str, FieldValue | None] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One tenant's part of a run; `first_version` is the number of the first version that it made, 0 without one.
+
+    `report` is the tenant's JSON report. It may hold names, as a report does, and never a note or a secret.
+    """
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    first_version: int = 0
+    report: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a tenant's lease; `since` is UTC."""
+
+    run_id: str
+    host: str
+    process: int
+    since: datetime
