@@ -1,5 +1,6 @@
 """The emulator's time: the real one, plus what a test advanced."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -33,8 +34,10 @@ class EmulatorClock:
         self._advanced += max(0.0, seconds)
 
     async def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass at once, as a client's way to wait."""
-        self.advance(seconds)
+        """Let so many seconds pass at once, as a client's way to wait; who waits at the same time waits together."""
+        due = self.monotonic() + seconds
+        await asyncio.sleep(0)
+        self.advance(due - self.monotonic())
 
     def reset(self) -> None:
         """Forget what was advanced."""

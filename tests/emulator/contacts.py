@@ -65,10 +65,19 @@ class Contacts:
             shown = {"@odata.etag": full["@odata.etag"], "id": shown_id}
             for name in select:
                 if name != "id":
-                    shown[name] = full[name] if name in full else self._missing(name)
+                    shown[name] = full[name]
         if listing and shown.get("personalNotes"):
             shown["personalNotes"] = box.rules.cut_note(shown["personalNotes"])
         return shown
+
+    def asked(self, call: Call) -> tuple[str, ...] | None:
+        """The properties that `$select` asks for, None for all; an `$expand` is checked as well."""
+        _clauses(call.query.get("$expand", ""))
+        select = selected(call.route, call.query.get("$select", ""))
+        if self._world.switches.national_cloud:
+            for name in set(select or ()).intersection(TRIO):
+                self._missing(name)
+        return select
 
     def _missing(self, name: str) -> Any:
         raise BadRequestError(f"Could not find a property named '{name}' on type 'Microsoft.OutlookServices.Contact'.")
@@ -89,7 +98,7 @@ class Contacts:
         """A page of a folder."""
         switches = self._world.switches
         folder = self.folder(call, box)
-        select = selected(call.route, call.query.get("$select", ""))
+        select = self.asked(call)
         rows = list(folder.items.values())
         if not switches.hide_distribution_lists:
             rows = [item for item in rows if not item.is_list]
@@ -141,7 +150,7 @@ class Contacts:
         """One card."""
         self._check_folder(call, box)
         item = self.item(call, box, call.ids[-1])
-        select = selected(call.route, call.query.get("$select", ""))
+        select = self.asked(call)
         shown = self.show(call, box, item, select, listing=False)
         context = {"@odata.context": f"{call.base}/$metadata#users('{call.ids[0]}')/contacts/$entity"}
         return Reply(200, {**context, **self.expand(call, item, shown)}, call.prefer.applied())

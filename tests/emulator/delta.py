@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from tests.emulator.calls import Call
 from tests.emulator.contacts import Contacts, find_folder
-from tests.emulator.contract import selected
 from tests.emulator.listing import DEFAULT_PAGE
 from tests.emulator.mailbox import Mailbox
 from tests.emulator.replies import BadRequestError, GraphError, Reply
@@ -100,7 +99,7 @@ class Delta:
         return find_folder(box, call.ids[-1], "ErrorSyncFolderNotFound")
 
     def _begin(self, call: Call, box: Mailbox, folder: Folder) -> _Round:
-        select = selected(call.route, call.query.get("$select", ""))
+        select = self._contacts.asked(call)
         generation = box.storage.generation
         return _Round(box.owner, folder.id, generation, 0, box.storage.sequence, 0, select)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from tests.emulator.properties import property_id
 from tests.emulator.replies import BadRequestError
 
 Record = Mapping[str, Any]
@@ -28,6 +29,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[[str, str], bool]]] = {
     "contains": str.__contains__,
 }
 _CONSTANTS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None}
+_PROPERTIES: Final = "singleValueExtendedProperties"
 _LITERAL: Final = re.compile(r"-?\d+(\.\d+)?\Z|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\Z|\d{4}-\d\d-\d\dT")
 
 
@@ -49,7 +51,7 @@ def _refuse() -> BadRequestError:
 
 
 class _Parser:
-    """Recursive descent; `scope` maps a lambda's variable to nothing but its being known."""
+    """Recursive descent; `scope` maps a lambda's variable to the path that it runs through."""
 
     def __init__(self, text: str) -> None:
         self._tokens: list[str] = []
@@ -126,12 +128,14 @@ class _Parser:
         self._take("(")
         variable = self._take()
         self._take(":")
-        inner = self.either({**scope, variable: True})
+        inner = self.either({**scope, variable: path})
         self._take(")")
         source = _path(path)
         return lambda record: decide(inner({**record, variable: entry}) for entry in source(record) or ())
 
     def _comparison(self, scope: Record) -> Predicate:
+        variable, _, member = self._peek().partition("/")
+        is_property_id = member == "id" and scope.get(variable) == _PROPERTIES
         left = self._operand(scope)
         operator = self._take().lower()
         if operator == "in":
@@ -141,6 +145,9 @@ class _Parser:
         if compare is None:
             raise _refuse()
         right = self._operand(scope)
+        if is_property_id:
+            wanted = property_id(str(right({})))
+            return lambda record: compare(left(record), wanted)
         return lambda record: compare(_folded(left(record)), _folded(right(record)))
 
     def _choices(self, scope: Record) -> list[Value]:

@@ -72,7 +72,11 @@ async def test_headers_are_not_inherited(scene: Scene) -> None:
 
 async def test_a_request_waits_for_those_it_depends_on(scene: Scene) -> None:
     """And fails with 424 when one of them did."""
-    chain = [{**READ, "url": f"{ANNA}/contacts/nothing"}, {**READ, "dependsOn": ["0"]}, {**READ, "dependsOn": ["1"]}]
+    chain: list[dict[str, Any]] = [
+        {**READ, "url": f"{ANNA}/contacts/nothing"},
+        {**READ, "dependsOn": ["0"]},
+        {**READ, "dependsOn": ["1"]},
+    ]
     answer = await scene.client.batch(*chain)
     assert [responses(answer)[str(n)]["status"] for n in range(3)] == [400, 424, 424]
 

@@ -23,8 +23,10 @@ async def test_ids_have_two_forms(scene: Scene) -> None:
     asked = await scene.client.get(f"{ANNA}/contacts/{immutable}", **IMMUTABLE)
     after = (await scene.client.get(f"{ANNA}/contacts/{immutable}")).json["id"]
     assert asked.headers["Preference-Applied"] == 'IdType="ImmutableId"'
-    assert (asked.json["id"], len(immutable) < 80 < 136 <= len(after)) == (immutable, True)
+    assert asked.json["id"] == immutable
     assert before != after
+    assert (len(immutable), len(after)) == (71, len(before))
+    assert len(after) >= 136
     assert (await scene.client.get(f"{ANNA}/contacts/{before.replace('=', '%3D')}")).code == "ErrorItemNotFound"
 
 
@@ -172,7 +174,7 @@ async def test_null_clears_and_omission_keeps(scene: Scene) -> None:
     """[] clears a list; an address is replaced whole."""
     address = {"city": "Köln", "street": "Domplatz"}
     card = await create(scene, displayName="Z", jobTitle="CTO", homePhones=["1"], homeAddress=address)
-    changes = {"jobTitle": None, "homePhones": [], "homeAddress": {"city": "Bonn"}}
+    changes: dict[str, object] = {"jobTitle": None, "homePhones": [], "homeAddress": {"city": "Bonn"}}
     shown = (await scene.client.patch(f"{ANNA}/contacts/{card['id']}", changes)).json
     assert (shown["jobTitle"], shown["homePhones"], shown["homeAddress"]) == (None, [], {"city": "Bonn"})
     assert shown["displayName"] == "Z"

@@ -38,7 +38,7 @@ async def test_a_first_round_tells_every_card(plain: Scene) -> None:
 
 async def test_a_later_round_tells_what_changed(plain: Scene) -> None:
     """New, edited, deleted, moved in; the client's own writes too; nothing when nothing happened."""
-    kept, edited, gone = (plain.anna.add_contact({"displayName": name}) for name in ("kept", "edited", "gone"))
+    _kept, edited, gone = (plain.anna.add_contact({"displayName": name}) for name in ("kept", "edited", "gone"))
     start = await begin(plain)
     assert (await plain.client.get(start, **BIG)).rows == []
     plain.anna.edit_contact(edited, {"jobTitle": "CTO"})
