@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from shared.errors import MailboxError, TenantError
 from shared.graph.answers import NO_HEADERS, Answer, Doubtful, UnreadableBodyError, decode_object
 from shared.graph.batch import SubRequest
 from shared.graph.dispatcher import Dispatcher
-from shared.graph.failures import Where, bad_answer, error_for
+from shared.graph.failures import Scope, Where, bad_answer, error_for
 from shared.graph.faults import Fault, fault_of, restarts_round
 from shared.graph.pages import PageError, Pager, Row
 from shared.graph.transport import relative_to
@@ -76,7 +77,7 @@ class Calls:
     async def _round(self, listing: Listing, where: Where) -> Mapping[str, Row] | Fault:
         pager = Pager(listing.first, delta=listing.delta)
         while not pager.done:
-            path = pager.url if pager.url.startswith("/") else relative_to(self._base_url, pager.url)
+            path = listing.first if pager.url == listing.first else self._path_of(pager.url, where)
             request = SubRequest(listing.mailbox, "GET", path, listing.headers, answer_bytes=listing.answer_bytes)
             outcome = await self.send(request)
             if isinstance(outcome, Doubtful):
@@ -85,6 +86,14 @@ class Calls:
                 return outcome
             _feed(pager, row_in(outcome.body, where), where)
         return pager.rows
+
+    def _path_of(self, url: str, where: Where) -> str:
+        """The path of a link in an answer, which is untrusted and must lead to our Graph."""
+        try:
+            return relative_to(self._base_url, url)
+        except MailboxError as error:
+            kind = TenantError if where.scope is Scope.DIRECTORY else MailboxError
+            raise kind(error.message, hint=error.hint, code=error.code) from error
 
 
 def _feed(pager: Pager, page: Row, where: Where) -> None:

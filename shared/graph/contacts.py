@@ -9,7 +9,7 @@ from shared.errors import ItemError
 from shared.graph import queries, wire
 from shared.graph.answers import Answer, Doubtful, UnreadableBodyError, decode_object
 from shared.graph.batch import SubRequest
-from shared.graph.calls import Calls, Listing, each, row_in
+from shared.graph.calls import Calls, Listing, each
 from shared.graph.failures import Scope, Where, error_for
 from shared.graph.faults import Fault, fault_of
 from shared.graph.observe import Reader, first_of
@@ -56,7 +56,7 @@ class GraphContactStore:
         fault = Fault(0)
         for tried in range(_MOST_CREATES):
             outcome = await self._calls.send(request, tried=tried)
-            if isinstance(outcome, Answer) and (folder_id := wire.row_id(row_in(outcome.body, _FIND_HUB))):
+            if isinstance(outcome, Answer) and (folder_id := wire.row_id(_row_or_none(outcome.body))):
                 return HubFolder(_hub(mailbox, folder_id))
             fault = _fault_in(outcome)
             if not isinstance(outcome, Fault) or fault.status == 409 or fault.has("errorfolderexists"):

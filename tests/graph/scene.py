@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from azure.identity.aio import ClientSecretCredential
 
@@ -11,6 +13,8 @@ from shared.graph.services import open_tenant
 from shared.ports import TenantServices, User
 from shared.sync.replica import Replica
 from tests.emulator import Emulator, Tenant
+from tests.emulator.faults import Scene
+from tests.emulator.replies import Reply
 
 ANNA, BEN, HUB = "anna@contoso.com", "ben@contoso.com", "hub@contoso.com"
 
@@ -30,6 +34,22 @@ def staffed(emulator: Emulator) -> Tenant:
     tenant.add_user(BEN)
     tenant.add_shared_mailbox(HUB)
     return tenant
+
+
+@dataclass(frozen=True)
+class Says:
+    """A fault: a request of a batch is answered with this JSON instead."""
+
+    body: Any
+    status: int = 200
+
+    def before(self, scene: Scene) -> Reply | None:
+        """Answer at once."""
+        return Reply(self.status, self.body)
+
+    def after(self, scene: Scene, reply: Reply) -> Reply:
+        """Change nothing."""
+        return reply
 
 
 @asynccontextmanager

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from shared.errors import HubNotFoundError, MailboxError, PrivilegeError
+from shared.errors import HubNotFoundError, MailboxError, MirrorError, PrivilegeError
 from shared.graph.wire import MARKER
 from shared.ports import TenantServices, User
 from shared.sync.replica import Draft
 from shared.sync.stamp import SyncId
-from tests.emulator import ApplyThenAnswer, ApplyThenDrop, Emulator, Fault, MailboxState, Throttled
-from tests.graph.scene import HUB, hub, opened, staffed, user
+from tests.emulator import Answer, ApplyThenAnswer, ApplyThenDrop, Emulator, Fault, MailboxState, Throttled
+from tests.graph.scene import HUB, Says, hub, opened, staffed, user
 
 GUID = SyncId("0f0e0d0c-0b0a-4908-8706-050403020100")
 
@@ -107,3 +107,26 @@ async def test_a_hub_folder_that_is_gone_is_no_empty_hub() -> None:
             with pytest.raises(MailboxError) as written:
                 await services.contacts.create(replica, Draft({"displayName": "A"}, marker=GUID))
     assert (read.value.code, written.value.code) == ("FolderGone", "FolderGone")
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        (Answer(400, "ErrorInvalidRequest"), "GraphError"),
+        (Answer(403, "ErrorAccessDenied"), "InsufficientPrivileges"),
+        (Answer(403, "ErrorQuotaExceeded"), "MailboxFull"),
+        (Answer(503, body=b""), "GraphUnavailable"),
+        (Says(b"<html>"), "GraphError"),
+    ],
+    ids=repr,
+)
+async def test_a_hub_that_cannot_be_made_is_told(action: Any, code: str) -> None:
+    """The folder is not made for ever: a few attempts, each looked up, then the reason."""
+    async with Emulator() as emulator:
+        tenant = staffed(emulator)
+        emulator.faults.add(Fault(action=action, method="POST", path="contactFolders$", count=None))
+        async with opened(emulator, tenant) as services:
+            with pytest.raises(MirrorError) as caught:
+                await services.contacts.create_hub(await mailbox(services), "All Contacts")
+    assert caught.value.code == code
+    assert len(emulator.log.writes(HUB)) <= 5

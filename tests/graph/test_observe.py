@@ -1,14 +1,16 @@
 """Reading replicas from the emulator, with every doubt about Graph either way."""
 
+from typing import Any
+
 import pytest
 
-from shared.errors import MailboxError, MailboxSkippedError, PrivilegeError
+from shared.errors import MailboxError, MailboxSkippedError, PrivilegeError, TenantError
 from shared.graph.wire import MARKER
 from shared.ports import TenantServices
 from shared.sync.replica import Observation, Replica
 from shared.sync.stamp import Stamp, SyncId, write_stamp
 from tests.emulator import Answer, Drop, Emulator, Fault, MailboxState, Run, Switches, Tenant
-from tests.graph.scene import ANNA, BEN, hub, opened, spoke, staffed
+from tests.graph.scene import ANNA, BEN, Says, hub, opened, spoke, staffed
 
 GUID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 VARIANTS = [pytest.param(switches, id=name) for name, switches in Switches.variants()]
@@ -156,13 +158,16 @@ async def test_a_page_that_never_comes_fails_the_mailbox(path: str) -> None:
     assert caught.value.code == "GraphUnavailable"
 
 
-@pytest.mark.parametrize("body", [b"<html>busy</html>", b"{}", b'{"value":[{}]}', b'{"value":7}'])
-async def test_a_page_that_makes_no_sense_fails_the_mailbox(body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>busy</html>", {}, {"value": [{}]}, {"value": 7}, {"value": []}, {"value": [], "@odata.nextLink": 1}],
+)
+async def test_a_page_that_makes_no_sense_fails_the_mailbox(body: Any) -> None:
     """A success without sense is never taken for an empty folder."""
     async with Emulator() as emulator:
         tenant = staffed(emulator)
         fill(tenant)
-        emulator.faults.add(Fault(action=Answer(200, body=body), path="contacts/delta", count=None))
+        emulator.faults.add(Fault(action=Says(body), path="contacts/delta", count=None))
         async with opened(emulator, tenant) as services:
             with pytest.raises(MailboxError) as caught:
                 await services.contacts.observe(await spoke(services))
@@ -258,3 +263,46 @@ async def test_lost_connections_are_survived() -> None:
         async with opened(emulator, tenant) as services:
             assert len((await services.contacts.observe(await spoke(services))).items) == 33
             assert services.traffic.retried > 0
+
+
+@pytest.mark.parametrize("link", ["https://evil.example/v1.0/users", "/users", "http://localhost/v1.0/users", "x"])
+async def test_a_link_to_elsewhere_is_never_followed(link: str) -> None:
+    """A forged link fails the mailbox, or the tenant for its users; our token stays at home."""
+    body = {"value": [], "@odata.nextLink": link}
+    async with Emulator() as emulator:
+        tenant = staffed(emulator)
+        async with opened(emulator, tenant) as services:
+            replica = await spoke(services)
+            emulator.faults.add(Fault(action=Says(body), path="contacts/delta|^/users$", count=None))
+            with pytest.raises(MailboxError) as mailbox:
+                await services.contacts.observe(replica)
+            with pytest.raises(TenantError) as directory:
+                await services.directory.licensed_users()
+    assert (mailbox.value.code, directory.value.code) == ("ForeignLink", "ForeignLink")
+
+
+@pytest.mark.parametrize("count", [0, 30])
+@pytest.mark.parametrize("code", ["ErrorItemNotFound", "UnknownError"])
+async def test_the_default_folder_is_found_without_its_alias(count: int, code: str) -> None:
+    """The alias is not documented; a card names its folder, and an empty folder is simply listed."""
+    async with Emulator() as emulator:
+        tenant = staffed(emulator)
+        for number in range(count):
+            tenant.mailbox(ANNA).add_contact({"displayName": str(number)})
+        emulator.faults.add(Fault(action=Answer(404, code), path="contactFolders/contacts$", count=None))
+        async with opened(emulator, tenant) as services:
+            assert len((await services.contacts.observe(await spoke(services))).items) == count
+
+
+async def test_a_listing_that_never_settles_is_a_failed_mailbox() -> None:
+    """Pages by offset shift under changes: what two passes do not agree on is not given."""
+    async with Emulator(switches=Switches(national_cloud=True)) as emulator:
+        tenant = staffed(emulator)
+        fill(tenant)
+        box = tenant.mailbox(ANNA)
+        busy = Run(first=lambda: box.add_contact({"displayName": "Another"}))
+        emulator.faults.add(Fault(action=busy, path="/contacts$", method="GET", count=None))
+        async with opened(emulator, tenant) as services:
+            with pytest.raises(MailboxError) as caught:
+                await services.contacts.observe(await spoke(services))
+    assert caught.value.code == "ListingUnstable"
