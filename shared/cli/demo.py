@@ -4,13 +4,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
+from shared.cli.console import open_console
 from shared.cli.emulator import load
 from shared.engine.options import RunOptions
-from shared.sync.report import RunReport
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from shared.sync.report import RunReport
     from tests.emulator import Emulator
 
 _DOMAIN = "contoso.example"
@@ -18,15 +20,18 @@ _HUB = f"addressbook@{_DOMAIN}"
 _PEOPLE = ("anna", "ben", "carla", "dmitri")
 
 
-@click.command()
-def demo() -> None:
-    """Watch a first run, people's edits, a second run, and a third that writes nothing."""
-    raise SystemExit(asyncio.run(_play()))
+@click.command(short_help="Watch the mirror at work; needs no account.")
+def demo() -> int:
+    """Watch the mirror at work on a local Microsoft 365; needs no account.
+
+    A first run, people's edits, a second run, and a third that writes nothing.
+    """
+    return asyncio.run(_play())
 
 
 async def _play() -> int:
     emulator_type = load("tests.emulator").Emulator
-    console = Console(soft_wrap=True)
+    console = open_console()
     async with emulator_type() as emulator:
         stage = _Stage(emulator, console)
         stage.furnish()
@@ -45,7 +50,7 @@ async def _play() -> int:
 class _Stage:
     """The sample tenant, its people and what they do."""
 
-    def __init__(self, emulator: "Emulator", console: Console) -> None:
+    def __init__(self, emulator: "Emulator", console: "Console") -> None:
         self._emulator = emulator
         self._console = console
         self._tenant = emulator.add_tenant(None, domain=_DOMAIN)
@@ -62,7 +67,7 @@ class _Stage:
     def _box(self, name: str):  # type: ignore[no-untyped-def]  # the emulator's mailbox
         return self._tenant.mailbox(f"{name}@{_DOMAIN}")
 
-    async def run(self) -> RunReport:
+    async def run(self) -> "RunReport":
         """One real run over HTTPS, with the official SDK, and its report."""
         from shared.bootstrap import sync
         from shared.cli.summary import print_summary
@@ -102,7 +107,7 @@ class _Stage:
             not any("apples" in (self._card(box, "Alan Turing")["personalNotes"] or "") for box in boxes[:3]),
         )
 
-    def verdict(self, report: RunReport) -> int:
+    def verdict(self, report: "RunReport") -> int:
         """0 if everything is as promised."""
         tenant = report.tenants[0]
         written = tenant.stamped + sum(one.created + one.updated for one in (tenant.step1, tenant.step2))

@@ -1,17 +1,36 @@
-"""The commands and their exit codes: 0 fine, 1 something failed, 2 configuration or usage, 3 held by another run."""
+"""The commands and their exit codes.
+
+0 fine, 1 something failed, 2 configuration or usage, 3 held by another run, 130 ended with Ctrl-C.
+"""
 
 import sys
 
 import click
 
+import shared
+from shared.cli.console import spell_everything
 from shared.cli.demo import demo
 from shared.cli.emulator import emulator
 from shared.cli.sync import sync
-from shared.errors import MirrorError
+from shared.errors import ConfigurationError, MirrorError
+
+INTERRUPTED = 130
+
+_CODES = """\b
+Exit codes:
+  0    all tenants are fine
+  1    a tenant or a mailbox failed; the report says which and why
+  2    the configuration or the command line is wrong; nothing was contacted
+  130  ended with Ctrl-C
+
+Settings are environment variables: see docs/configuration.md."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=None, version="0.1.0", prog_name="contacts-mirror")
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": None},
+    epilog=_CODES,
+)
+@click.version_option(version=shared.__version__, prog_name="contacts-mirror")
 def commands() -> None:
     """One company address book in Exchange Online, kept by everybody, on everybody's phone."""
 
@@ -23,10 +42,34 @@ commands.add_command(demo)
 
 def main() -> None:
     """Run a command; whatever an operator can cause ends in a sentence, never in a traceback."""
+    spell_everything()
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        commands(prog_name="python -m shared")
+        code = commands.main(prog_name="python -m shared", standalone_mode=False)
+    except click.Abort:
+        click.echo(
+            "Ended with Ctrl-C. What was written stays and is complete in itself; the next run goes on.", err=True
+        )
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except MirrorError as error:
-        click.echo(error.message, err=True)
-        if error.hint:
-            click.echo(error.hint, err=True)
-        sys.exit(2)
+        _explain(error)
+        return 2 if isinstance(error, ConfigurationError) else 1
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: MirrorError) -> None:
+    """Print all that is wrong, a line each, and what to do."""
+    problems = error.problems if isinstance(error, ConfigurationError) else (error.message,)
+    if isinstance(error, ConfigurationError):
+        count = f"{len(problems)} problems" if len(problems) > 1 else "One problem"
+        click.echo(f"{count} with the configuration; no mailbox was contacted:", err=True)
+    for problem in problems:
+        click.echo(f"  {problem}", err=True)
+    if error.hint:
+        click.echo(error.hint, err=True)

@@ -5,65 +5,98 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from shared.cli.logs import log_to_stderr
+from shared.cli.console import silence
 from shared.engine.options import RunOptions
-from shared.sync.report import RunReport
-from shared.telemetry import log_report
+
+if TYPE_CHECKING:
+    from shared.sync.report import RunReport
 
 
-@click.command()
-@click.option("--dry-run", is_flag=True, help="Plan everything, write nothing.")
-@click.option("--tenant", "tenants", multiple=True, metavar="T", help="Only this tenant (id or domain); repeatable.")
-@click.option("--user", "users", multiple=True, metavar="U", help="Only this user's mailbox; repeatable.")
+def _named(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a name that is empty: a variable of a pipeline that came out empty does not mean everybody, nor nobody."""
+    if any(not name.strip() for name in names):
+        raise click.BadParameter("it is empty; leave the option out to take all of them.")
+    return tuple(name.strip() for name in names)
+
+
+@click.command(short_help="Mirror contacts once.")
+@click.option("--dry-run", is_flag=True, help="Plan everything, step 2 included, and write nothing.")
+@click.option(
+    "--tenant", "tenants", multiple=True, metavar="T", callback=_named,
+    help="Only this tenant (TenantId or PrimaryDomain); repeatable.",
+)  # fmt: skip
+@click.option(
+    "--user", "users", multiple=True, metavar="U", callback=_named,
+    help="Only this user's mailbox and the hub (UPN, e-mail address or object id); repeatable.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else, on stdout.")
 @click.option(
-    "--report",
-    "page",
-    metavar="FILE.html",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a report page.",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Log every event, and list what was left or lost.")
+    "--report", "page", metavar="FILE.html", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report as a self-contained page. It names contacts: keep it as you keep them.",
+)  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="Log every event, and leave nothing out of the summary.")
 def sync(
     *, dry_run: bool, tenants: tuple[str, ...], users: tuple[str, ...], as_json: bool, page: Path | None, verbose: bool
-) -> None:
-    """Mirror contacts once: users to the shared mailbox, shared mailbox to users."""
+) -> int:
+    """Mirror contacts once: users to the shared mailbox, shared mailbox to users.
+
+    Progress goes to stderr, the summary to stdout. Begin with --dry-run, and with --user for a first real run.
+    """
+    check_writable(page)
+    report = _run(RunOptions(dry_run=dry_run, tenants=tenants, users=users), verbose=verbose)
+    is_kept = page is None or write_page(report, page)
+    show(report, as_json=as_json, verbose=verbose)
+    return report.exit_code or int(not is_kept)
+
+
+def _run(options: RunOptions, *, verbose: bool) -> "RunReport":
     from shared.bootstrap import sync as run_once
+    from shared.cli.logs import log_to_stderr
     from shared.cli.progress import watching
+    from shared.telemetry import log_report
 
     log_to_stderr(verbose=verbose)
-    check_writable(page)
-    options = RunOptions(dry_run=dry_run, tenants=tenants, users=users)
-    with watching() as progress:
+    with watching(bars=not verbose) as progress:
         report = asyncio.run(run_once(os.environ, options, progress=progress))
     log_report(logging.getLogger("contacts_mirror"), report)
-    show(report, as_json=as_json, verbose=verbose)
-    if page:
-        write_page(report, page)
-    raise SystemExit(report.exit_code)
+    return report
 
 
 def check_writable(page: Path | None) -> None:
     """Refuse a report file that cannot be written before the run, not after it."""
-    if page and not (page.parent.is_dir() and os.access(page.parent, os.W_OK)):
+    if page is None:
+        return
+    if not (page.parent.is_dir() and os.access(page.parent, os.W_OK)):
         raise click.BadParameter(f"{page.parent} is not a folder that can be written to.", param_hint="--report")
+    if page.exists() and not os.access(page, os.W_OK):
+        raise click.BadParameter(f"{page} exists and cannot be written to.", param_hint="--report")
 
 
-def show(report: RunReport, *, as_json: bool, verbose: bool) -> None:
-    """Print the report on stdout."""
+def show(report: "RunReport", *, as_json: bool, verbose: bool) -> None:
+    """Print the report on stdout; a reader that has gone away changes nothing about the run."""
     if as_json:
-        click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+        try:
+            # Bytes, because JSON is UTF-8 whatever the terminal's encoding.
+            click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2).encode("utf-8", "replace"))
+        except BrokenPipeError:
+            silence(1)
         return
     from shared.cli.summary import print_summary
 
     print_summary(report, verbose=verbose)
 
 
-def write_page(report: RunReport, file: Path) -> None:
-    """Write the report as a page."""
+def write_page(report: "RunReport", file: Path) -> bool:
+    """Write the report as a page, and say whether that went well: the run has happened all the same."""
     from shared.page import report_page
 
-    file.write_text(report_page(report.to_json()), encoding="utf-8")
+    try:
+        file.write_text(report_page(report.to_json()), encoding="utf-8", errors="replace")
+    except OSError as error:
+        click.echo(f"The report page {file} could not be written: {error.strerror}.", err=True)
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""Consoles with manners: no contact's name can drive the terminal, and a reader who leaves is no failure."""
+
+import os
+import sys
+import unicodedata
+from contextlib import suppress
+from io import UnsupportedOperation
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_LOUD: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS: Final = "\u200c\u200d"
+"""Needed to spell names in several scripts; of all format characters these alone stay."""
+
+
+def plain(text: str) -> str:
+    """The text on one line and without control characters, which a terminal or a pipeline's log would obey.
+
+    Escape sequences, line breaks and marks that turn the direction of writing become U+FFFD.
+    """
+    return "".join("\ufffd" if unicodedata.category(one) in _LOUD and one not in _JOINERS else one for one in text)
+
+
+def spell_everything() -> None:
+    """Let no name in a script that the output's encoding lacks break off a run's summary."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a stream of a test may lack it
+
+
+def open_console(*, stderr: bool = False) -> "Console":
+    """A console on stdout or stderr: colours on a terminal only, none with NO_COLOR.
+
+    When its reader goes away it falls silent: a run is not broken off because nobody watches it.
+    """
+    from rich.console import Console
+
+    class Patient(Console):
+        """A console whose reader may leave."""
+
+        def on_broken_pipe(self) -> None:
+            """Say no more."""
+            self.quiet = True
+            silence(2 if stderr else 1)
+
+    is_terminal = is_a_terminal(stderr=stderr)
+    return Patient(stderr=stderr, force_terminal=is_terminal, no_color=None if is_terminal else True, highlight=False)
+
+
+def is_a_terminal(*, stderr: bool) -> bool:
+    """Whether a person looks on; pipelines that ask for colours all the same still get plain lines."""
+    stream = sys.stderr if stderr else sys.stdout
+    with suppress(AttributeError, ValueError, UnsupportedOperation):
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return False
+
+
+def silence(descriptor: int) -> None:
+    """Send the rest of a stream whose reader has gone nowhere, so that closing it at the end is no error either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
