@@ -214,7 +214,9 @@ class Contacts:
         if expected and switches.honour_if_match and expected not in {"*", item.etag()}:
             raise GraphError(*CONFLICT)
         self._patches += 1
-        if switches.spurious_conflict_every and self._patches % switches.spurious_conflict_every == 0:
+        every = switches.spurious_conflict_every
+        if every and self._patches % every == 0 and not item.struck:
+            item.struck = True
             raise GraphError(*CONFLICT)
 
     def delete(self, call: Call, box: Mailbox) -> Reply:

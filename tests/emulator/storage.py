@@ -58,6 +58,7 @@ class Item:
     is_list: bool = False
     file_as_set: bool = False
     photo: bytes | None = None
+    struck: bool = False
     born: int = 0
     touched: dict[str, int] = field(default_factory=dict)
     rendered: Fields = field(default_factory=dict)

@@ -85,7 +85,7 @@ class Switches:
     )
     silent_bump_moves_modified: bool = _switch(False, True, "that also moves lastModifiedDateTime")
     spurious_conflict_every: int | None = _switch(
-        1000, 7, "each so manieth PATCH is a 412 though nobody else wrote (msgraph-sdk-dotnet#1201); None is never"
+        1000, 7, "each so manieth PATCH, once an item, is a 412 though nobody else wrote (msgraph-sdk-dotnet#1201)"
     )
     immutable_ids_need_header: bool = _switch(
         False, True, "an immutable id in a URL is malformed without the Prefer header"
