@@ -11,9 +11,11 @@ judged by what the contact will be after this run, so that the next run judges t
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
 
 from shared.sync.contact import Contact
-from shared.sync.identity import Key, Keys, derived_sync_id, keys_of, name_of, share_a_word
+from shared.sync.identity import Key, Keys, derived_sync_id, keys_of, name_of, next_sync_id, share_a_word
 from shared.sync.merge import merge, voices_of
 from shared.sync.mergebase import Memory
 from shared.sync.replica import Item
@@ -39,18 +41,27 @@ class Pairing:
     unlike: tuple[tuple[Item, Item], ...]
 
 
+class _By(IntEnum):
+    """What gives an item its SyncId, the surest first."""
+
+    LINK = 0
+    MARK = 1
+    ORIGIN = 2
+    """The SyncId was derived from this very item, and others bear it: the run that made it was cut off."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """An item and the SyncId that a link, a marker or a stamp gives it."""
+    """An item, the SyncId that it has a claim to, and by what."""
 
     item: Item
     sync_id: SyncId
-    is_linked: bool
+    by: _By
 
     @property
-    def age(self) -> tuple[bool, object, str]:
-        """Sorts the remembered link first, then the older item."""
-        return (not self.is_linked, self.item.created_at, self.item.item_id)
+    def age(self) -> tuple[_By, datetime, str]:
+        """Sorts the surest claim first, then the older item."""
+        return (self.by, self.item.created_at, self.item.item_id)
 
 
 def pair(items: Iterable[Item], hub: str, rules: Rules, memory: Memory) -> Pairing:
@@ -96,26 +107,32 @@ class _Pairs:
     def _claim(self, item: Item) -> _Claim | None:
         link = self._memory.link(item)
         if link:
-            return _Claim(item, link.sync_id, is_linked=True)
+            return _Claim(item, link.sync_id, _By.LINK)
         sync_id = item.marker or (item.stamp.sync_id if item.stamp else None)
-        return _Claim(item, sync_id, is_linked=False) if sync_id else None
+        return _Claim(item, sync_id, _By.MARK) if sync_id else None
 
     def settle_claims(self, items: Iterable[Item]) -> list[Item]:
         """Place what a link, a marker or a stamp identifies; return the strangers, which only their content does."""
-        claims: list[_Claim] = []
-        strangers: list[Item] = []
-        for item in items:
-            claim = self._claim(item)
-            if claim:
-                claims.append(claim)
-            else:
-                strangers.append(item)
+        claims, strangers = self._claims(items)
         holders, spare = _one_per_mailbox(claims)
         faces = {sync_id: self._faces(sync_id, cards) for sync_id, cards in holders.items()}
         strangers += self._copies(spare, faces)
         self._keys = self._agree_on_keys(holders, faces, strangers)
         self._place_all(holders, faces)
         return strangers
+
+    def _claims(self, items: Iterable[Item]) -> tuple[list[_Claim], list[Item]]:
+        claims: list[_Claim] = []
+        others: list[_Claim] = []
+        for item in items:
+            claim = self._claim(item)
+            if claim:
+                claims.append(claim)
+            else:
+                others.append(_Claim(item, derived_sync_id(self._rules.tenant_id, item), _By.ORIGIN))
+        known = {claim.sync_id for claim in claims}
+        claims += [other for other in others if other.sync_id in known]
+        return claims, [other.item for other in others if other.sync_id not in known]
 
     def _faces(self, sync_id: SyncId, cards: Cards) -> list[Contact]:
         """What the contact's cards will be after this run."""
@@ -136,7 +153,7 @@ class _Pairs:
         self, holders: Mapping[SyncId, Cards], faces: Mapping[SyncId, list[Contact]], strangers: Iterable[Item]
     ) -> Keys:
         claimed = [(box, face) for sync_id, cards in holders.items() for box in cards for face in faces[sync_id]]
-        others = [(item.mailbox, item.contact) for item in strangers]
+        others = [(item.mailbox, item.contact) for item in (*strangers, *self._duplicates)]
         return keys_of(claimed + others, names_agree=self._rules.names_agree)
 
     def _place_all(self, holders: Mapping[SyncId, Cards], faces: Mapping[SyncId, list[Contact]]) -> None:
@@ -152,12 +169,9 @@ class _Pairs:
                 self._by_key[key].append(other or sync_id)
 
     def _namesake(self, keys: Iterable[Key], cards: Cards) -> SyncId | None:
-        """The contact placed already that these cards also are, if it leaves room for all of them."""
-        for key in keys:
-            for sync_id in self._by_key.get(key, ()):
-                if not any(self._is_taken(sync_id, mailbox) for mailbox in cards):
-                    return sync_id
-        return None
+        """The contact placed already that these cards also are; of several, the one with the most room for them."""
+        namesakes = [sync_id for key in keys for sync_id in self._by_key.get(key, ())]
+        return min(namesakes, key=lambda sync_id: sum(self._is_taken(sync_id, box) for box in cards), default=None)
 
     def _is_taken(self, sync_id: SyncId, mailbox: str) -> bool:
         return mailbox in self._cards[sync_id] or mailbox in self._occupied.get(sync_id, ())
@@ -181,11 +195,7 @@ class _Pairs:
         """Place what only its own content identifies, and make new contacts of the rest."""
         cohorts: dict[Key, list[Item]] = defaultdict(list)
         for item in sorted(strangers, key=_place_of):
-            derived = derived_sync_id(self._rules.tenant_id, item)
-            if derived in self._cards and not self._is_taken(derived, item.mailbox):
-                self._place(derived, {item.mailbox: item})
-            else:
-                cohorts[self._cohort(item)].append(item)
+            cohorts[self._cohort(item)].append(item)
         for key, items in sorted(cohorts.items()):
             self._settle_cohort(key, items)
 
@@ -206,8 +216,14 @@ class _Pairs:
             else:
                 newcomers[item.mailbox] = item
         if newcomers:
-            tenant_id = self._rules.tenant_id
-            self._place(min(derived_sync_id(tenant_id, item) for item in newcomers.values()), newcomers)
+            self._place(self._new_sync_id(newcomers.values()), newcomers)
+
+    def _new_sync_id(self, items: Iterable[Item]) -> SyncId:
+        """The smallest derived one; if a copy of one of these cards holds that already, the next one."""
+        sync_id = min(derived_sync_id(self._rules.tenant_id, item) for item in items)
+        while sync_id in self._cards:
+            sync_id = next_sync_id(sync_id)
+        return sync_id
 
 
 def _one_per_mailbox(claims: Iterable[_Claim]) -> tuple[dict[SyncId, dict[str, Item]], list[_Claim]]:

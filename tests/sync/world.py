@@ -1,77 +1,107 @@
 """A world of replicas in memory in which plans are carried out to the letter: the core's own test bench."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
-from shared.sync.contact import EMPTY, Contact
+from shared.sync.contact import Contact
+from shared.sync.draft import draft_for, new_draft
 from shared.sync.mergebase import NO_MEMORY
-from shared.sync.plan import CreateContact, Operation, Plan, StampContact, reconcile
-from shared.sync.replica import Item, Observation
+from shared.sync.plan import CreateContact, Operation, Plan, reconcile
+from shared.sync.replica import Card, Draft, Item, Observation
 from shared.sync.rules import Rules
-from shared.sync.stamp import SyncId
+from shared.sync.stamp import SyncId, read_stamp, write_stamp
 from tests.builders import HUB, RULES, at, card, spoke
 
 
 class World:
-    """The hub and some spokes; time passes by one hour with each edit and each run."""
+    """The hub and some spokes; time passes by one hour with each edit and each write."""
 
     def __init__(self, *names: str, rules: Rules = RULES) -> None:
         self.rules = rules
         self.replicas = {"hub": HUB, **{name: spoke(name) for name in names}}
         self.items: dict[str, dict[str, Item]] = {name: {} for name in self.replicas}
+        self.notes: dict[str, str] = {}
         self._hours = count(1)
         self._numbers = count(1)
 
+    def all_items(self) -> list[Item]:
+        """Every card there is."""
+        return [item for items in self.items.values() for item in items.values()]
+
+    def now(self, item: Item) -> Item:
+        """The card as it is now."""
+        return self.items[item.mailbox][item.item_id]
+
     def add(self, mailbox: str, contact: Contact, **more: object) -> Item:
         """A person types a card."""
-        item = card(mailbox, contact, hours=next(self._hours), item_id=f"{mailbox}-{next(self._numbers):05d}", **more)  # type: ignore[arg-type]
-        self.items[mailbox][item.item_id] = item
+        item = card(mailbox, contact, hours=next(self._hours), item_id=self._new_id(mailbox), **more)  # type: ignore[arg-type]
+        self.notes[item.item_id] = write_stamp("", item.stamp) if item.stamp else ""
+        self.put(item)
         return item
 
     def edit(self, item: Item, contact: Contact) -> None:
         """A person saves a card."""
-        self.items[item.mailbox][item.item_id] = replace(
-            self.items[item.mailbox][item.item_id], contact=contact, modified_at=at(next(self._hours))
-        )
+        self.put(replace(self.now(item), contact=contact, modified_at=at(next(self._hours))))
+
+    def write_note(self, item: Item, note: str) -> None:
+        """A person replaces a card's whole note, stamp included."""
+        self.notes[item.item_id] = note
+        self.put(replace(self.now(item), stamp=read_stamp(note)[1], modified_at=at(next(self._hours))))
+
+    def copy(self, item: Item) -> Item:
+        """A person copies a card, marker, stamp and all."""
+        born = at(next(self._hours))
+        twin = replace(self.now(item), item_id=self._new_id(item.mailbox), created_at=born, modified_at=born)
+        self.notes[twin.item_id] = self.notes[item.item_id]
+        self.put(twin)
+        return twin
+
+    def remove(self, item: Item) -> None:
+        """A person deletes a card."""
+        del self.items[item.mailbox][item.item_id]
 
     def put(self, item: Item) -> None:
         """Change anything of a card without anybody's edit."""
         self.items[item.mailbox][item.item_id] = item
 
-    def plan(self, *, reverse: bool = False) -> Plan:
-        """What a run would do; `reverse` shows it everything in the opposite order."""
+    def plan(self, *, reverse: bool = False, unreadable: Container[str] = ()) -> Plan:
+        """What a run would do; `reverse` shows it everything in the opposite order, `unreadable` spokes not at all."""
 
         def observe(mailbox: str) -> Observation:
             items = tuple(self.items[mailbox].values())
             return Observation(self.replicas[mailbox], items[::-1] if reverse else items)
 
-        names = [name for name in self.replicas if name != "hub"]
+        names = [name for name in self.replicas if name != "hub" and name not in unreadable]
         spokes = [observe(name) for name in (names[::-1] if reverse else names)]
-        return reconcile(observe("hub"), spokes, self.rules, NO_MEMORY, at(5000))
+        return reconcile(observe("hub"), spokes, self.rules, NO_MEMORY, at(50_000))
 
-    def run(self) -> Plan:
-        """A run whose writes all succeed."""
-        plan = self.plan()
+    def run(self, *, unreadable: Container[str] = ()) -> Plan:
+        """A run whose writes all succeed; `unreadable` spokes take no part in it."""
+        plan = self.plan(unreadable=unreadable)
         for operation in operations(plan):
             self.carry_out(operation)
         return plan
 
     def carry_out(self, operation: Operation) -> None:
-        """Do one operation, as Exchange would."""
-        mailbox, stamp = operation.replica.mailbox, operation.stamp
-        marks = {"marker": stamp.sync_id, "stamp": stamp, "modified_at": at(next(self._hours))}
+        """Do one operation, as the engine and Exchange would."""
         if isinstance(operation, CreateContact):
-            self.put(replace(self.add(mailbox, operation.contact), **marks))  # type: ignore[arg-type]
+            self._write(self.add(operation.replica.mailbox, Contact({})), new_draft(operation))
             return
-        item = self.items[mailbox][operation.item.item_id]
-        changed = {} if isinstance(operation, StampContact) else dict(operation.fields)
-        fields = {name: value for name, value in {**item.contact.fields, **changed}.items() if value is not None}
-        self.put(replace(item, contact=Contact(fields), **marks))  # type: ignore[arg-type]
+        item = self.now(operation.item)
+        draft = draft_for(operation, Card(item, self.notes[item.item_id]), self.rules)
+        if draft:
+            self._write(item, draft)
 
-    def contents(self, mailbox: str) -> list[Contact]:
-        """What stands in a replica, withheld cards apart."""
-        return [item.contact for item in self.items[mailbox].values() if not self.rules.withholds(item)]
+    def _write(self, item: Item, draft: Draft) -> None:
+        note = self.notes[item.item_id] if draft.notes is None else draft.notes
+        fields = {name: value for name, value in {**item.contact.fields, **draft.fields}.items() if value is not None}
+        written = replace(item, contact=Contact(fields), marker=draft.marker or item.marker)
+        self.notes[item.item_id] = note
+        self.put(replace(written, stamp=read_stamp(note)[1], modified_at=at(next(self._hours))))
+
+    def _new_id(self, mailbox: str) -> str:
+        return f"{mailbox}-{next(self._numbers):05d}"
 
     def shared(self, mailbox: str) -> dict[SyncId, Contact]:
         """The mirrored contacts of a replica."""
@@ -84,7 +114,7 @@ class World:
         return found
 
 
-def operations(plan: Plan) -> Iterable[Operation]:
+def operations(plan: Plan) -> Iterator[Operation]:
     """All of a plan's operations, the hub's first."""
     yield from plan.hub
     for theirs in plan.spokes.values():
@@ -98,7 +128,15 @@ def same(one: Contact, other: Contact) -> bool:
 
 def is_empty(plan: Plan) -> bool:
     """Whether a plan writes nothing."""
-    return not list(operations(plan))
+    return not any(operations(plan))
 
 
-NOBODY = EMPTY
+def unreported(before: Iterable[Item], world: World, plan: Plan) -> list[tuple[str, str]]:
+    """The values that were on the cards `before` and are now neither there nor in the plan's conflicts."""
+    reported = {(one.sync_id, one.field, one.loser) for one in plan.conflicts}
+    return [
+        (item.item_id, name)
+        for item in before
+        for name, value in item.contact.fields.items()
+        if (now := world.now(item)).contact.get(name) != value and (now.marker, name, value) not in reported
+    ]
