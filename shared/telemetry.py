@@ -6,7 +6,9 @@ The Functions host forwards nothing of a record but its level and text, so the f
 
 import json
 import logging
+import traceback
 from collections import Counter
+from pathlib import Path
 
 from shared.sync.report import MailboxOutcome, RunReport, TenantReport
 
@@ -41,6 +43,13 @@ def log_event(logger: logging.Logger, level: int, event: str, **fields: Field) -
     if logger.isEnabledFor(level):
         masked = {name: _masked(value) for name, value in fields.items()}
         logger.log(level, "%s", json.dumps({"event": event} | masked))
+
+
+def log_crash(logger: logging.Logger, event: str, error: BaseException, **fields: Field) -> None:
+    """Log a fault of ours as one line: its type and the way there, but not its message, which may hold anything."""
+    frames = traceback.extract_tb(error.__traceback__)
+    way = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    log_event(logger, logging.ERROR, event, type=type(error).__name__, way=way, **fields)
 
 
 def log_report(logger: logging.Logger, report: RunReport) -> None:

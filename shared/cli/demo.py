@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _DOMAIN = "contoso.example"
 _HUB = f"addressbook@{_DOMAIN}"
+_HOUR_SECONDS = 3600
 _PEOPLE = ("anna", "ben", "carla", "dmitri")
 
 
@@ -73,7 +74,9 @@ class _Stage:
         from shared.cli.summary import print_summary
 
         environ = self._emulator.environment()
-        report = await sync(environ, RunOptions(), trust=self._emulator.ca_file)
+        clock = self._emulator.clock
+        report = await sync(environ, RunOptions(), trust=self._emulator.ca_file, clock=clock)
+        clock.advance(_HOUR_SECONDS)
         print_summary(report, verbose=True, console=self._console)
         return report
 

@@ -11,7 +11,7 @@ from shared.engine.tenant import sync_tenant
 from shared.errors import ConfigurationError, TenantError
 from shared.ports import Clock, Progress, TenantServices
 from shared.sync.report import Outcome, Problem, RunReport, TenantReport
-from shared.telemetry import log_event
+from shared.telemetry import log_crash, log_event
 
 OpenTenant = Callable[[Tenant], AbstractAsyncContextManager[TenantServices]]
 """Signs in to a tenant and gives what its run talks to; raises `TenantError`."""
@@ -65,7 +65,7 @@ async def _one(tenant: Tenant, options: RunOptions, open_tenant: OpenTenant, pro
     except TenantError as error:
         problem = Problem("", error.code, error.message, error.hint)
     except Exception as error:  # noqa: BLE001 - a fault of ours in one tenant must not stop the others
-        _LOG.exception("tenant_crashed")
+        log_crash(_LOG, "tenant_crashed", error, run_id=options.run_id, tenant_id=tenant.tenant_id)
         message = f"Tenant {tenant.tenant_id}: the run broke off ({type(error).__name__})."
         problem = Problem("", "Unexpected", message, "Report it with the traceback in the log; the next run goes on.")
     return TenantReport(tenant.tenant_id, Outcome.FAILED, problem)

@@ -22,7 +22,7 @@ class Answer:
     """
 
     status: int
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
     body: bytes = field(default=b"", repr=False)
     whole_batch: bool = False
 

@@ -136,7 +136,7 @@ def _sort(sighting: _Sighting, home: wire.Home) -> tuple[list[Item], list[str]]:
     doubtful = list(sighting.unread)
     for item_id, row in sighting.cards.items():
         flags = _flags_of(row, sighting.flags.get(item_id))
-        if flags is None or (wire.note_may_be_cut(row) and flags.marker is None):
+        if flags is None or wire.note_may_be_cut(row):
             doubtful.append(item_id)
         else:
             known.append(wire.read_item(row, flags, home, by_id=False))

@@ -26,8 +26,7 @@ SELECTED: Final = (*FIELDS, *_BOOKKEEPING)
 
 _ALWAYS_SENT: Final = ("createdDateTime", "lastModifiedDateTime", "displayName", "emailAddresses", "personalNotes")
 _ADDRESSES: Final = ("businessAddress", "homeAddress", "otherAddress")
-_LONGEST_NOTE_SAFE: Final = 250
-_CUT_AT: Final = 256
+_CUT_LENGTHS: Final = range(250, 257)
 _SYNC_ID: Final = re.compile(r"[0-9a-z-]{1,64}")
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -70,9 +69,15 @@ def note_of(row: Row) -> str:
 
 
 def note_may_be_cut(row: Row) -> bool:
-    """Whether a listing may have cut the note; only reading by id is sure (microsoft-graph-docs#17598)."""
+    """Whether a listing may have cut the note; only reading by id is sure.
+
+    A note that begins with a line break is listed without its breaks, at most 256 characters of it
+    (microsoft-graph-docs#17598), and so with our stamp run into the text.
+    """
     note = note_of(row)
-    return len(note) >= _LONGEST_NOTE_SAFE or note[:1].isspace()
+    if len(note) in _CUT_LENGTHS or note[:1].isspace():
+        return True
+    return "SyncId=" in note and read_stamp(note)[1] is None
 
 
 def read_item(row: Row, flags: Flags, home: Home, *, by_id: bool = True) -> Item:
@@ -98,7 +103,7 @@ def read_card(row: Row, home: Home) -> Card:
 
 
 def _stamp(note: str, *, by_id: bool) -> Stamp | None:
-    if not by_id and _LONGEST_NOTE_SAFE <= len(note) <= _CUT_AT:
+    if not by_id and len(note) in _CUT_LENGTHS:
         return None
     return read_stamp(note)[1]
 

@@ -15,7 +15,7 @@ from shared.sync.stamp import SyncId
 class Version:
     """A value that a hub contact has had; `number` rises over the whole tenant, `by` is a mailbox's id or "undo".
 
-    A deletion is a version too (a tombstone): `is_deleted`, with the content that was deleted, so that it can be undone.
+    A deletion is a version too (a tombstone): `is_deleted`, with the content that was deleted, to be undone from.
     """
 
     number: int

@@ -11,7 +11,7 @@ from shared.sync.stamp import SyncId
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A write that Graph refused for good; it is tried again when the item (its change marker) or the version changes."""
+    """A write refused for good; it is tried again when the item (its change marker) or the version changes."""
 
     sync_id: SyncId
     item_id: str

@@ -140,7 +140,16 @@ def test_a_stamp_that_may_be_cut_is_not_believed(length: int, *, believed: bool)
 
 
 @pytest.mark.parametrize(
-    ("note", "doubt"), [("short", False), ("x" * 250, True), ("\nline", True), (" x", True), ("", False)]
+    ("note", "doubt"),
+    [
+        ("short", False),
+        ("x" * 250, True),
+        ("x" * 257, False),
+        ("\nline", True),
+        (" x", True),
+        ("", False),
+        (f"textSyncId={GUID}", True),
+    ],
 )
 def test_notes_that_may_be_cut_are_known(note: str, *, doubt: bool) -> None:
     """Long notes, and those that begin with white space, are read by id to be sure."""
