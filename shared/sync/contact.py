@@ -6,6 +6,7 @@ Field names are Graph's own property names. An absent field has no entry: Exchan
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Final
 
@@ -79,8 +80,10 @@ def _address(raw: object) -> PostalAddress | None:
 
 
 def _date(raw: object) -> str | None:
-    text = _text(raw)
-    return text[:10] if text else None
+    try:
+        return date.fromisoformat((_text(raw) or "")[:10]).isoformat()
+    except ValueError:
+        return None
 
 
 def _categories(raw: object) -> frozenset[str] | None:

@@ -183,28 +183,31 @@ def resolve(sync_id: SyncId, votes: Ballot, current: Version | None = None) -> M
     words: dict[str, Word] = {}
     conflicts: list[Conflict] = []
     for name, candidates in sorted(votes.items()):
-        winner = max(candidates, key=lambda value: (candidates[value].word, value is not None, _stable(value)))
-        word = candidates[winner].word
-        if winner is None:
+        winner = max(candidates.values(), key=_weight)
+        if winner.value is None:
             fields.pop(name, None)
         else:
-            fields[name] = candidates[winner].value or winner
-        words[name] = word
+            fields[name] = winner.value
+        words[name] = winner.word
         conflicts += _conflicts(sync_id, name, candidates, winner)
     return Merged(with_display_name(Contact(fields)), tuple(conflicts), words)
 
 
-def _conflicts(sync_id: SyncId, name: str, candidates: Votes, winner: FieldValue | None) -> Iterator[Conflict]:
-    word, before = candidates[winner].word, _before(candidates)
-    for loser in sorted(candidates.keys() - {winner}, key=_stable):
-        yield Conflict(sync_id, name, winner, word, loser, candidates[loser].word, loser in before)
+def _conflicts(sync_id: SyncId, name: str, candidates: Votes, winner: Support) -> Iterator[Conflict]:
+    before = _before(candidates)
+    losers = [support for support in candidates.values() if support is not winner]
+    for loser in sorted(losers, key=lambda support: _stable(support.value)):
+        yield Conflict(sync_id, name, winner.value, winner.word, loser.value, loser.word, loser.value in before)
 
 
 def _before(candidates: Votes) -> set[FieldValue | None]:
     """The value, if any, that the mirrored cards agreed on before somebody changed it: the oldest, held by two."""
-    oldest = min(candidates, key=lambda value: (candidates[value].kept[:1] or (_NEVER,), _stable(value)))
-    support = candidates[oldest]
-    return {oldest} if len(support.kept) == _AGREED and not support.said else set()
+    oldest = min(candidates.values(), key=lambda support: (support.kept[:1] or (_NEVER,), _stable(support.value)))
+    return {oldest.value} if len(oldest.kept) == _AGREED and not oldest.said else set()
+
+
+def _weight(support: Support) -> tuple[Word, bool, str]:
+    return (support.word, support.value is not None, _stable(support.value))
 
 
 def _stable(value: FieldValue | None) -> str:
