@@ -1,0 +1,77 @@
+"""How a run ends when its surroundings do: Ctrl-C, and readers that go away."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+import pytest
+
+from tests.cli.terminal import ROOT, command, run, surroundings
+from tests.emulator import Fault, Run
+from tests.engine.office import Office, person, written
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes as POSIX has them")
+
+
+def begin(environ: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a command, and do not wait for it."""
+    return subprocess.Popen(
+        command(*arguments), cwd=ROOT, env=surroundings(environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+async def test_ctrl_c_ends_a_run_cleanly_and_the_next_one_goes_on(office: Office, environ: dict[str, str]) -> None:
+    """Exit code 130 and a sentence; no traceback, and no duplicate after the next run."""
+    for number in range(30):
+        office.box("ann").add_contact(person(f"Person {number}", f"p{number}@x.example"))
+    is_writing, go_on = threading.Event(), threading.Event()
+
+    def pause() -> None:
+        is_writing.set()
+        go_on.wait(timeout=30)
+
+    office.emulator.faults.add(Fault(action=Run(first=pause), path=r"contacts$", method="POST", nth=5))
+    process = begin(environ, "sync")
+    assert is_writing.wait(timeout=60)
+    process.send_signal(signal.SIGINT)
+    go_on.set()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert err.decode().endswith(
+        "Ended with Ctrl-C. What was written stays and is complete in itself; the next run goes on.\n"
+    )
+    assert run(environ, "sync").code == 0
+    assert all(len(office.cards(name)) == 30 for name in ("hub", "ann", "bob", "cem"))
+    assert written(await office.report()) == 0
+
+
+@pytest.mark.parametrize("arguments", [("sync",), ("sync", "--json"), ("sync", "-v")])
+def test_a_closed_stdout_changes_nothing_about_the_run(
+    office: Office, environ: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    """`… | head -0` still ends with the run's own exit code, and quietly."""
+    office.box("ann").add_contact(person("Grace Hopper"))
+    with begin(environ, *arguments) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+    assert office.names("cem") == ["Grace Hopper"]
+
+
+def test_a_closed_stderr_does_not_break_a_run_off(office: Office, environ: dict[str, str]) -> None:
+    """Progress that nobody reads is no reason to stop half-way."""
+    office.box("ann").add_contact(person("Grace Hopper"))
+    with begin(environ, "sync") as process:
+        assert process.stdout
+        assert process.stderr
+        process.stderr.close()
+        assert b"Run: ok" in process.stdout.read()
+    assert process.returncode == 0
+    assert office.names("cem") == ["Grace Hopper"]
