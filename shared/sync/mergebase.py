@@ -15,7 +15,8 @@ from shared.sync.stamp import SyncId
 class Version:
     """A value that a hub contact has had; `number` rises over the whole tenant, `by` is a mailbox's id or "undo".
 
-    A deletion is a version too (a tombstone): `is_deleted`, with the content that was deleted, to be undone from.
+    `created_by` is the stamp's tag of that name. A deletion is a version too (a tombstone): `is_deleted`, with the
+    content that was deleted, to be undone from.
     """
 
     number: int
@@ -25,6 +26,7 @@ class Version:
     by: str
     run_id: str = ""
     is_deleted: bool = False
+    created_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Link:
     change_marker: str
     base: Version
     residue: Mapping[str, FieldValue | None] = field(default_factory=lambda: MappingProxyType({}))
+    is_ours: bool = False
+    is_withheld: bool = False
 
     def ancestor(self) -> Contact:
         """The content that the item had when it last agreed: the base, as this server gives it back."""

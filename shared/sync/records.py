@@ -42,7 +42,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class StoredLink:
-    """A link as it is kept: its base by number."""
+    """A link as it is kept: its base by number.
+
+    `is_ours` if the mirror made the card, so that undoing may remove it; `is_withheld` while the card is private.
+    """
 
     mailbox: str
     item_id: str
@@ -50,6 +53,8 @@ class StoredLink:
     change_marker: str
     base: int
     residue: Mapping[str, FieldValue | None] = field(default_factory=lambda: MappingProxyType({}))
+    is_ours: bool = False
+    is_withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
