@@ -167,11 +167,14 @@ def merge(sync_id: SyncId, voices: Iterable[Voice], current: Version | None = No
 
 
 def _contested(votes: Ballot, voices: list[Voice], current: Version) -> set[str]:
-    """The fields on which the current version has a word: it moved them since the base of somebody who spoke."""
+    """The fields on which the current version has a word: it moved them since the base of somebody who spoke.
+
+    Against a card without a base it has one only where it holds a value: what it lacks erases nothing.
+    """
     fields: set[str] = set()
     for voice in voices:
         if voice.link is None:
-            fields |= voice.item.contact.differing(current.contact)
+            fields |= voice.item.contact.differing(current.contact) & current.contact.fields.keys()
         elif voice.link.base.number != current.number:
             fields |= voice.link.base.contact.differing(current.contact)
     return fields & votes.keys()

@@ -25,6 +25,9 @@ from shared.sync.stamp import SyncId
 Cards = Mapping[str, Item]
 """The items of one contact, by mailbox."""
 
+Faces = Mapping[SyncId, Mapping[str, Contact]]
+"""What the cards of a contact will be after this run, by mailbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
@@ -115,9 +118,9 @@ class _Pairs:
         """Place what a link, a marker or a stamp identifies; return the strangers, which only their content does."""
         claims, strangers = self._claims(items)
         holders, spare = _one_per_mailbox(claims)
-        faces = {sync_id: self._faces(sync_id, cards) for sync_id, cards in holders.items()}
+        faces = {sync_id: self._faces_of(sync_id, cards) for sync_id, cards in holders.items()}
         strangers += self._copies(spare, faces)
-        self._keys = self._agree_on_keys(holders, faces, strangers)
+        self._keys = self._agree_on_keys(faces, strangers)
         self._place_all(holders, faces)
         return strangers
 
@@ -134,35 +137,33 @@ class _Pairs:
         claims += [other for other in others if other.sync_id in known]
         return claims, [other.item for other in others if other.sync_id not in known]
 
-    def _faces(self, sync_id: SyncId, cards: Cards) -> list[Contact]:
-        """What the contact's cards will be after this run."""
+    def _faces_of(self, sync_id: SyncId, cards: Cards) -> Mapping[str, Contact]:
         if not self._rules.update_existing:
-            return [item.contact for item in cards.values()]
+            return {mailbox: item.contact for mailbox, item in cards.items()}
         voices = voices_of(sync_id, cards, self._hub, self._memory)
-        return [merge(sync_id, voices, self._memory.versions.get(sync_id)).contact]
+        merged = merge(sync_id, voices, self._memory.versions.get(sync_id))
+        return dict.fromkeys(cards, merged.contact)
 
-    def _copies(self, spare: Iterable[_Claim], faces: Mapping[SyncId, list[Contact]]) -> Iterator[Item]:
+    def _copies(self, spare: Iterable[_Claim], faces: Faces) -> Iterator[Item]:
         """People copy cards: a copy made into somebody else goes free, any other is a duplicate."""
         for claim in spare:
-            if all(_is_somebody_else(face, claim.item.contact) for face in faces[claim.sync_id]):
+            if all(_is_somebody_else(face, claim.item.contact) for face in faces[claim.sync_id].values()):
                 yield claim.item
             else:
                 self._duplicates.append(claim.item)
 
-    def _agree_on_keys(
-        self, holders: Mapping[SyncId, Cards], faces: Mapping[SyncId, list[Contact]], strangers: Iterable[Item]
-    ) -> Keys:
-        claimed = [(box, face) for sync_id, cards in holders.items() for box in cards for face in faces[sync_id]]
+    def _agree_on_keys(self, faces: Faces, strangers: Iterable[Item]) -> Keys:
+        claimed = [face for by_mailbox in faces.values() for face in by_mailbox.items()]
         others = [(item.mailbox, item.contact) for item in (*strangers, *self._duplicates)]
         return keys_of(claimed + others, names_agree=self._rules.names_agree)
 
-    def _place_all(self, holders: Mapping[SyncId, Cards], faces: Mapping[SyncId, list[Contact]]) -> None:
+    def _place_all(self, holders: Mapping[SyncId, Cards], faces: Faces) -> None:
         """First the contacts that the hub or the memory knows; ids that only spokes know may join one of those."""
         known = {sync_id for sync_id, cards in holders.items() if self._hub in cards}
         known |= {sync_id for sync_id, mailboxes in self._occupied.items() if self._hub in mailboxes}
         known |= self._memory.versions.keys()
         for sync_id in sorted(holders, key=lambda sync_id: (sync_id not in known, sync_id)):
-            keys = sorted({self._keys.key(face) for face in faces[sync_id]})
+            keys = sorted({self._keys.key(face) for face in faces[sync_id].values()})
             other = None if sync_id in known else self._namesake(keys, holders[sync_id])
             self._place(other or sync_id, holders[sync_id])
             for key in keys:

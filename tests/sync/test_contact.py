@@ -20,7 +20,12 @@ from tests.builders import contact
 
 CLEARED = [None, "", "   ", "\r\n", {}, [], [""], [None], {"city": ""}, [{"address": " ", "name": "Anna"}]]
 WRONG = [7, True, 1.5, "no list", {"a": 1}, [[]], [{}], [7], {"street": ["x"]}, [{"address": 7}], object()]
-OTHER_KIND: dict[str, object] = {"displayName": ["Anna"], "children": "Lea", "birthday": 19800501, "categories": {"a": 1}}
+OTHER_KIND: dict[str, object] = {
+    "displayName": ["Anna"],
+    "children": "Lea",
+    "birthday": 19800501,
+    "categories": {"a": 1},
+}
 
 words = st.text(min_size=1, max_size=8).filter(lambda text: text.strip() == text and "\r" not in text)
 texts = st.lists(words, min_size=1, max_size=3)
@@ -79,7 +84,7 @@ def test_what_means_the_same_is_equal(field: str, one: object, other: object) ->
     [
         ("displayName", "Anna", "anna"),
         ("businessPhones", ["1", "2"], ["2", "1"]),
-        ("emailAddresses", [{"address": "a@x.org"}, {"address": "b@x.org"}], [{"address": "b@x.org"}, {"address": "a@x.org"}]),
+        ("emailAddresses", [{"address": "a@x"}, {"address": "b@x"}], [{"address": "b@x"}, {"address": "a@x"}]),
         ("homeAddress", {"city": "Bern"}, {"state": "Bern"}),
         ("birthday", "1980-05-01T11:59:00Z", "1980-05-02T11:59:00Z"),
         ("categories", ["a"], ["a", "b"]),
@@ -174,7 +179,10 @@ def test_normalising_twice_changes_nothing() -> None:
     ("fields", "name"),
     [
         ({"displayName": "Anna M.", "givenName": "Anna"}, "Anna M."),
-        ({"title": "Dr.", "givenName": "Anna", "middleName": "B.", "surname": "Meier", "generation": "Jr."}, "Dr. Anna B. Meier Jr."),
+        (
+            {"title": "Dr.", "givenName": "Anna", "middleName": "B.", "surname": "Meier", "generation": "Jr."},
+            "Dr. Anna B. Meier Jr.",
+        ),
         ({"surname": "Meier", "companyName": "Fabrikam"}, "Meier"),
         ({"companyName": "Fabrikam"}, "Fabrikam"),
         ({"emailAddresses": [{"address": "Anna@X.org"}]}, "anna@x.org"),

@@ -1,6 +1,4 @@
-"""Long histories: people do what people do between runs and during them, spokes come and go, runs are cut off, and
-after each whole run every promise holds.
-"""
+"""Long histories: whatever people do between runs and during them, after each whole run every promise holds."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
