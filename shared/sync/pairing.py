@@ -91,6 +91,7 @@ class _Pairs:
         self._occupied: dict[SyncId, set[str]] = defaultdict(set)
         self._by_key: dict[Key, list[SyncId]] = defaultdict(list)
         self._duplicates: list[Item] = []
+        self._spare: dict[SyncId, dict[str, Item]] = defaultdict(dict)
         self._unlike: list[tuple[Item, Item]] = []
         self._keys = Keys({})
 
@@ -151,6 +152,7 @@ class _Pairs:
                 yield claim.item
             else:
                 self._duplicates.append(claim.item)
+                self._spare[claim.sync_id].setdefault(claim.item.mailbox, claim.item)
 
     def _agree_on_keys(self, faces: Faces, strangers: Iterable[Item]) -> Keys:
         claimed = [face for by_mailbox in faces.values() for face in by_mailbox.items()]
@@ -163,16 +165,28 @@ class _Pairs:
         known |= {sync_id for sync_id, mailboxes in self._occupied.items() if self._hub in mailboxes}
         known |= self._memory.versions.keys()
         for sync_id in sorted(holders, key=lambda sync_id: (sync_id not in known, sync_id)):
-            keys = sorted({self._keys.key(face) for face in faces[sync_id].values()})
-            other = None if sync_id in known else self._namesake(keys, holders[sync_id])
+            keys = self._keys_of(faces[sync_id])
+            other = None if sync_id in known else self._namesake(sync_id, holders[sync_id], keys)
             self._place(other or sync_id, holders[sync_id])
             for key in keys:
                 self._by_key[key].append(other or sync_id)
 
-    def _namesake(self, keys: Iterable[Key], cards: Cards) -> SyncId | None:
-        """The contact placed already that these cards also are; of several, the one with the most room for them."""
-        namesakes = [sync_id for key in keys for sync_id in self._by_key.get(key, ())]
-        return min(namesakes, key=lambda sync_id: sum(self._is_taken(sync_id, box) for box in cards), default=None)
+    def _keys_of(self, faces: Mapping[str, Contact]) -> list[Key]:
+        return sorted({self._keys.key(face) for face in faces.values()})
+
+    def _namesake(self, sync_id: SyncId, cards: Cards, keys: Iterable[Key]) -> SyncId | None:
+        """The contact placed already that these cards also are; of several, the one with the most room for them.
+
+        A card that finds no room keeps its SyncId. If it would not be the same contact by itself, in the next run, the
+        cards stay together.
+        """
+        namesakes = dict.fromkeys(other for key in keys for other in self._by_key.get(key, ()))
+        for other in sorted(namesakes, key=lambda other: sum(self._is_taken(other, box) for box in cards)):
+            left = self._spare[sync_id] | {box: card for box, card in cards.items() if self._is_taken(other, box)}
+            left_keys = self._keys_of(self._faces_of(sync_id, left))
+            if not left or any(other in self._by_key.get(key, ()) for key in left_keys):
+                return other
+        return None
 
     def _is_taken(self, sync_id: SyncId, mailbox: str) -> bool:
         return mailbox in self._cards[sync_id] or mailbox in self._occupied.get(sync_id, ())

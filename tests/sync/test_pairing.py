@@ -315,6 +315,16 @@ def test_a_spokes_syncid_finds_no_room() -> None:
     assert found.duplicates == (double,)
 
 
+def test_cards_that_would_part_again_stay_together() -> None:
+    """An edit made a spoke's contact like the hub's; as its other cards have no room there, it stays itself."""
+    hub, ann, ben = (card(box, ANNA, sync_id=guid(9)) for box in ("hub", "ann", "ben"))
+    edited = card("cem", ANNA, sync_id=guid(1), hours=9)
+    others = [card(box, contact("Anna Meier"), sync_id=guid(1)) for box in ("ann", "ben")]
+    found = pairing(hub, ann, ben, edited, *others)
+    assert together(found, hub, ann, ben)
+    assert together(found, edited, *others)
+
+
 def test_of_two_namesakes_the_one_with_room_is_joined() -> None:
     """A spoke's id joins the contact that its mailbox lacks."""
     one, other = card("hub", ANNA, sync_id=guid(8)), card("hub", ANNA, sync_id=guid(9))

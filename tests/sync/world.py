@@ -1,8 +1,8 @@
 """A world of replicas in memory in which plans are carried out to the letter: the core's own test bench."""
 
 from collections.abc import Container, Iterable, Iterator
+from copy import copy
 from dataclasses import replace
-from itertools import count
 
 from shared.sync.contact import Contact
 from shared.sync.draft import draft_for, new_draft
@@ -22,8 +22,15 @@ class World:
         self.replicas = {"hub": HUB, **{name: spoke(name) for name in names}}
         self.items: dict[str, dict[str, Item]] = {name: {} for name in self.replicas}
         self.notes: dict[str, str] = {}
-        self._hours = count(1)
-        self._numbers = count(1)
+        self._hours = 0
+        self._number = 0
+
+    def twin(self) -> "World":
+        """A world that is the same so far."""
+        twin = copy(self)
+        twin.items = {name: dict(items) for name, items in self.items.items()}
+        twin.notes = dict(self.notes)
+        return twin
 
     def all_items(self) -> list[Item]:
         """Every card there is."""
@@ -35,23 +42,23 @@ class World:
 
     def add(self, mailbox: str, contact: Contact, **more: object) -> Item:
         """A person types a card."""
-        item = card(mailbox, contact, hours=next(self._hours), item_id=self._new_id(mailbox), **more)  # type: ignore[arg-type]
+        item = card(mailbox, contact, hours=self._hour(), item_id=self._new_id(mailbox), **more)  # type: ignore[arg-type]
         self.notes[item.item_id] = write_stamp("", item.stamp) if item.stamp else ""
         self.put(item)
         return item
 
     def edit(self, item: Item, contact: Contact) -> None:
         """A person saves a card."""
-        self.put(replace(self.now(item), contact=contact, modified_at=at(next(self._hours))))
+        self.put(replace(self.now(item), contact=contact, modified_at=at(self._hour())))
 
     def write_note(self, item: Item, note: str) -> None:
         """A person replaces a card's whole note, stamp included."""
         self.notes[item.item_id] = note
-        self.put(replace(self.now(item), stamp=read_stamp(note)[1], modified_at=at(next(self._hours))))
+        self.put(replace(self.now(item), stamp=read_stamp(note)[1], modified_at=at(self._hour())))
 
     def copy(self, item: Item) -> Item:
         """A person copies a card, marker, stamp and all."""
-        born = at(next(self._hours))
+        born = at(self._hour())
         twin = replace(self.now(item), item_id=self._new_id(item.mailbox), created_at=born, modified_at=born)
         self.notes[twin.item_id] = self.notes[item.item_id]
         self.put(twin)
@@ -98,10 +105,15 @@ class World:
         fields = {name: value for name, value in {**item.contact.fields, **draft.fields}.items() if value is not None}
         written = replace(item, contact=Contact(fields), marker=draft.marker or item.marker)
         self.notes[item.item_id] = note
-        self.put(replace(written, stamp=read_stamp(note)[1], modified_at=at(next(self._hours))))
+        self.put(replace(written, stamp=read_stamp(note)[1], modified_at=at(self._hour())))
+
+    def _hour(self) -> int:
+        self._hours += 1
+        return self._hours
 
     def _new_id(self, mailbox: str) -> str:
-        return f"{mailbox}-{next(self._numbers):05d}"
+        self._number += 1
+        return f"{mailbox}-{self._number:05d}"
 
     def shared(self, mailbox: str) -> dict[SyncId, Contact]:
         """The mirrored contacts of a replica."""
