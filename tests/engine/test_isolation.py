@@ -177,8 +177,13 @@ def break_secret(office: Office) -> None:
     office.tenant.secret_expired = True
 
 
-@pytest.mark.parametrize("how", [break_hub, break_roles, break_secret])
-async def test_a_broken_tenant_changes_nothing_for_the_others(office: Office, how: Callable[[Office], None]) -> None:
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [(break_hub, "InsufficientPrivileges"), (break_roles, "InsufficientPrivileges"), (break_secret, "SignIn")],
+)
+async def test_a_broken_tenant_changes_nothing_for_the_others(
+    office: Office, how: Callable[[Office], None], code: str
+) -> None:
     """The tenant fails with an error and a hint, untouched; the other one is mirrored."""
     other = Office(office.emulator, "eve", "fay", domain="fabrikam.com")
     other.box("eve").add_contact(person("Alan Turing"))
@@ -188,7 +193,7 @@ async def test_a_broken_tenant_changes_nothing_for_the_others(office: Office, ho
     mine, theirs = run.tenants
     assert mine.error
     assert (mine.outcome, theirs.outcome, run.exit_code) == ("failed", "ok", 1)
-    assert mine.error.hint
+    assert (mine.error.code, bool(mine.error.hint)) == (code, True)
     assert other.names("hub") == other.names("fay") == ["Alan Turing"]
     assert not [one for one in office.emulator.log.writes() if one.mailbox.endswith("@contoso.com")]
 
