@@ -1,0 +1,107 @@
+r"""How values become rows of an Azure table: keys that are safe for any id, and values of any size.
+
+A key may not hold `/ \ # ?` or control characters and ends at 1 KiB, and a property ends at 64 KiB, a row at 1 MiB
+(learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model).
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.errors import StateDamagedError
+
+_UNSAFE: Final = re.compile(rb"[^a-z0-9-]")
+_MAX_KEY: Final = 200
+_COMPRESS_FROM: Final = 4096
+_PIECE: Final = 64_000
+_PIECES_A_ROW: Final = 11
+_PIECE_NAMES: Final = tuple(f"Data{number}" for number in range(_PIECES_A_ROW))
+
+Properties = Mapping[str, str | bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row; a property is text or bytes."""
+
+    partition: str
+    key: str
+    properties: Properties
+
+    def text(self, name: str) -> str:
+        """A property that is a text; raises `StateDamagedError` when there is none."""
+        value = self.properties.get(name)
+        if not isinstance(value, str):
+            raise StateDamagedError(f"A row of the state has no {name}.", hint=_HINT)
+        return value
+
+
+_HINT: Final = "Nothing to do: the run goes on without it, reads everything and rebuilds it."
+
+
+def key(identifier: str) -> str:
+    """An id as a key: no two ids have the same one, and none has a dot, which joins the parts of a key.
+
+    Capitals are written as codes like everything unsafe, so that a comparison which ignores case tells ids apart too.
+    """
+    safe = _UNSAFE.sub(lambda byte: b"_%02x" % byte[0][0], identifier.encode())
+    return safe.decode() if 0 < len(safe) <= _MAX_KEY else f"__{digest(identifier)}"
+
+
+def digest(identifier: str) -> str:
+    """A short text that stands for an id in a filter."""
+    return hashlib.sha256(identifier.encode()).hexdigest()
+
+
+def number_key(number: int) -> str:
+    """A number as a key, in rising order."""
+    return f"{number:020d}"
+
+
+def rows(partition: str, row_key: str, data: bytes, **properties: str) -> list[Row]:
+    """The rows of a value: one, or more for a value that is very large even when compressed."""
+    packed = zlib.compress(data) if len(data) >= _COMPRESS_FROM else data
+    size = _PIECE * _PIECES_A_ROW
+    parts = [packed[start : start + size] for start in range(0, len(packed), size)]
+    head = Row(partition, row_key, {**properties, "Parts": str(len(parts)), **_pieces(parts[0])})
+    return [head, *(Row(partition, _part_key(row_key, n), _pieces(part)) for n, part in enumerate(parts) if n)]
+
+
+def extra_keys(row: Row) -> list[str]:
+    """The keys of the rows that belong to a value beside its first row."""
+    return [_part_key(row.key, number) for number in range(1, int(row.text("Parts")))]
+
+
+def values(found: Iterable[Row]) -> Iterator[tuple[Row, bytes]]:
+    """The first row of each value with the whole value, of rows in any order."""
+    known = {(row.partition, row.key): row for row in found}
+    for row in known.values():
+        if "Parts" in row.properties:
+            others = (known.get((row.partition, extra)) for extra in extra_keys(row))
+            yield row, _unpack([row, *others])
+
+
+def _part_key(row_key: str, number: int) -> str:
+    return f"{row_key}.{number:03d}"
+
+
+def _pieces(part: bytes) -> dict[str, bytes]:
+    starts = range(0, len(part), _PIECE)
+    return {name: part[start : start + _PIECE] for name, start in zip(_PIECE_NAMES, starts, strict=False)}
+
+
+def _unpack(parts: list[Row | None]) -> bytes:
+    packed = b"".join(_joined(part) for part in parts)
+    try:
+        # A value is a JSON object, or compressed, and no compressed one begins with a brace.
+        return packed if packed.startswith(b"{") else zlib.decompress(packed)
+    except zlib.error:
+        raise StateDamagedError("A row of the state cannot be read.", hint=_HINT) from None
+
+
+def _joined(part: Row | None) -> bytes:
+    pieces = (part.properties.get(name) for name in _PIECE_NAMES) if part else ()
+    return b"".join(piece for piece in pieces if isinstance(piece, bytes))

@@ -1,0 +1,255 @@
+"""The state in an Azure table: for runs on Azure, and for several machines that share one state.
+
+| partition | row | holds |
+|---|---|---|
+| `tenant.lease` | `lease` | who runs |
+| `tenant.progress` | mailbox | a checkpoint |
+| `tenant.links.mailbox` | SyncId | a link |
+| `tenant.versions` | `n.number` | a version |
+| | `c.SyncId` | the newest version of a contact |
+| | `s.SyncId.number` | which versions a contact has |
+| `tenant.runs` | latest first | a run without its report |
+| `tenant.report.run` | `report` | a run with its report |
+
+The lease alone is written conditionally, by change marker; all else is written by the run that holds it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from shared.errors import StateError
+from shared.state import codec
+from shared.state.table_client import Table
+from shared.state.table_rows import Row, digest, extra_keys, key, number_key, rows, values
+from shared.sync.mergebase import Version
+from shared.sync.records import Checkpoint, Holder, RunRecord, StoredLink
+from shared.sync.stamp import SyncId
+
+_TRIES = 10
+_POINT_READS = 24
+_COMPARISONS = 14  # a filter may have 15 (learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities)
+_LATEST = 10**20 - 1
+
+
+class TableStateStore:
+    """A `StateStore` in one table; the promises are the port's. It closes what it was given."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def acquire_lease(self, tenant_id: str, holder: Holder, now: datetime, seconds: float) -> Holder | None:
+        return await self._take(tenant_id, holder, now, seconds, only_expired=True)
+
+    async def renew_lease(self, tenant_id: str, holder: Holder, now: datetime, seconds: float) -> bool:
+        return await self._take(tenant_id, holder, now, seconds, only_expired=False) is None
+
+    async def release_lease(self, tenant_id: str, holder: Holder) -> None:
+        found = await self._table.read(f"{key(tenant_id)}.lease", "lease")
+        if found and _holder(found[0]) == holder:
+            await self._table.remove(*found)
+
+    async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
+        found = await self._partition(f"{key(tenant_id)}.progress")
+        checkpoints = [codec.decode_checkpoint(data) for _, data in values(found)]
+        return {one.mailbox: one for one in checkpoints}
+
+    async def save_checkpoint(self, tenant_id: str, checkpoint: Checkpoint) -> None:
+        data = codec.encode_checkpoint(checkpoint)
+        await self._table.write([rows(f"{key(tenant_id)}.progress", key(checkpoint.mailbox), data)])
+
+    async def links(self, tenant_id: str, mailbox: str) -> Sequence[StoredLink]:
+        return _links(await self._partition(_links_of(tenant_id, mailbox)))
+
+    async def links_to(self, tenant_id: str, mailbox: str, sync_ids: Sequence[SyncId]) -> Sequence[StoredLink]:
+        wanted = frozenset(sync_ids)
+        if len(wanted) > _POINT_READS:
+            return [link for link in await self.links(tenant_id, mailbox) if link.sync_id in wanted]
+        partition = _links_of(tenant_id, mailbox)
+        return _links(await self._whole(await self._table.read_each(partition, map(key, wanted))))
+
+    async def links_of_items(self, tenant_id: str, mailbox: str, item_ids: Sequence[str]) -> Sequence[StoredLink]:
+        wanted = list(dict.fromkeys(item_ids))
+        if len(wanted) > 4 * _COMPARISONS:
+            found = list(await self.links(tenant_id, mailbox))
+        else:
+            found = [
+                link
+                for start in range(0, len(wanted), _COMPARISONS)
+                for link in await self._links_with(tenant_id, mailbox, wanted[start : start + _COMPARISONS])
+            ]
+        return [link for link in found if link.item_id in frozenset(wanted)]
+
+    async def save_links(
+        self, tenant_id: str, mailbox: str, links: Sequence[StoredLink], forgotten: Sequence[SyncId] = ()
+    ) -> None:
+        partition = _links_of(tenant_id, mailbox)
+        newest = {link.sync_id: link for link in links}
+        gone = [key(sync_id) for sync_id in dict.fromkeys(forgotten) if sync_id not in newest]
+        await self._table.erase(partition, gone)
+        await self._table.write(_link_rows(partition, link) for link in newest.values())
+
+    async def current_versions(self, tenant_id: str) -> Mapping[SyncId, Version]:
+        found = await self._range(_versions_of(tenant_id), "c.", "c/")
+        versions = [codec.decode_version(data) for _, data in values(found)]
+        return {one.sync_id: one for one in sorted(versions, key=lambda version: version.number)}
+
+    async def versions(self, tenant_id: str, sync_id: SyncId) -> Sequence[Version]:
+        partition, prefix = _versions_of(tenant_id), f"s.{key(sync_id)}"
+        pointers = await self._range(partition, f"{prefix}.", f"{prefix}/", select=["Number"])
+        numbers = [f"n.{pointer.text('Number')}" for pointer in pointers]
+        return _in_order(await self._whole(await self._table.read_each(partition, numbers)))
+
+    async def versions_since(self, tenant_id: str, number: int) -> Sequence[Version]:
+        return _in_order(await self._range(_versions_of(tenant_id), f"n.{number_key(number)}", "n/"))
+
+    async def add_versions(self, tenant_id: str, versions: Sequence[Version]) -> None:
+        if not versions:
+            return
+        partition = _versions_of(tenant_id)
+        lowest = min(version.number for version in versions)
+        known = await self._range(partition, f"n.{number_key(lowest)}", "n/", select=["Number", "SyncId", "Parts"])
+        numbers = {row.text("Number"): row.text("SyncId") for row in known if "Parts" in row.properties}
+        newest = {sync_key: number for number, sync_key in sorted(numbers.items())}
+        new = {number: one for one in reversed(versions) if (number := number_key(one.number)) not in numbers}
+        for number, version in sorted(new.items()):
+            newest[key(version.sync_id)] = max(number, newest.get(key(version.sync_id), ""))
+        await self._table.write(
+            _version_rows(partition, version, is_newest=newest[key(version.sync_id)] == number)
+            for number, version in sorted(new.items())
+        )
+
+    async def prune_versions(self, tenant_id: str, before: datetime) -> int:
+        partition = _versions_of(tenant_id)
+        condition = f"{_between(partition, 'n.', 'n/')} and At lt '{_text(before)}'"
+        old = {row.text("Number"): row for row in await self._table.query(condition, ["Number", "SyncId", "Parts"])}
+        if not old:
+            return 0
+        newest = await self._range(partition, "c.", "c/", select=["Number"])
+        unneeded = sorted(old.keys() - {row.text("Number") for row in newest if "Number" in row.properties})
+        if unneeded:
+            unneeded = sorted(frozenset(unneeded) - await self._bases(tenant_id, unneeded[0], unneeded[-1]))
+        await self._table.erase(partition, [one for number in unneeded for one in _version_keys(old[number])])
+        return len(unneeded)
+
+    async def save_run(self, tenant_id: str, record: RunRecord) -> None:
+        tenant = key(tenant_id)
+        report = rows(f"{tenant}.report.{key(record.run_id)}", "report", codec.encode_run(record))
+        await self._table.write([report])
+        since = int(record.started_at.timestamp() * 1_000_000)
+        row_key = f"{number_key(_LATEST - since)}.{key(record.run_id)}"
+        await self._table.write([rows(f"{tenant}.runs", row_key, codec.encode_run(record, with_report=False))])
+
+    async def runs(self, tenant_id: str, limit: int = 100) -> Sequence[RunRecord]:
+        found = await self._table.query(f"PartitionKey eq '{key(tenant_id)}.runs'", limit=limit)
+        return [codec.decode_run(data) for _, data in values(found)]
+
+    async def run(self, tenant_id: str, run_id: str) -> RunRecord | None:
+        found = await self._partition(f"{key(tenant_id)}.report.{key(run_id)}")
+        return next((codec.decode_run(data) for _, data in values(found)), None)
+
+    async def forget_tenant(self, tenant_id: str) -> None:
+        tenant = key(tenant_id)
+        condition = f"PartitionKey ge '{tenant}.' and PartitionKey lt '{tenant}/'"
+        partitions: dict[str, list[str]] = {}
+        for row in await self._table.query(condition, ["Parts"]):
+            partitions.setdefault(row.partition, []).append(row.key)
+        for partition, keys in partitions.items():
+            await self._table.erase(partition, keys)
+
+    async def close(self) -> None:
+        await self._table.close()
+
+    async def _take(
+        self, tenant_id: str, holder: Holder, now: datetime, seconds: float, *, only_expired: bool
+    ) -> Holder | None:
+        until = _text(now + timedelta(seconds=seconds))
+        (wanted,) = rows(f"{key(tenant_id)}.lease", "lease", codec.encode_holder(holder), Until=until)
+        for _ in range(_TRIES):
+            found = await self._table.read(wanted.partition, wanted.key)
+            if found is None:
+                if await self._table.insert(wanted):
+                    return None
+                continue
+            row, marker = found
+            held = _holder(row)
+            if held != holder and not (only_expired and row.text("Until") <= _text(now)):
+                return held
+            if await self._table.replace(wanted, marker):
+                return None
+        raise StateError(
+            f"Tenant {tenant_id}: many runs want its lease at once.", hint="Nothing to do: the next run tries again."
+        )
+
+    async def _partition(self, partition: str) -> list[Row]:
+        return await self._table.query(f"PartitionKey eq '{partition}'")
+
+    async def _range(self, partition: str, first: str, end: str, select: Sequence[str] = ()) -> list[Row]:
+        return await self._table.query(_between(partition, first, end), select)
+
+    async def _whole(self, heads: Iterable[Row]) -> list[Row]:
+        """First rows with the other rows of their values."""
+        found = list(heads)
+        for head in list(found):
+            found += await self._table.read_each(head.partition, extra_keys(head))
+        return found
+
+    async def _links_with(self, tenant_id: str, mailbox: str, item_ids: Sequence[str]) -> list[StoredLink]:
+        items = " or ".join(f"Item eq '{digest(item_id)}'" for item_id in item_ids)
+        found = await self._table.query(f"PartitionKey eq '{_links_of(tenant_id, mailbox)}' and ({items})")
+        return _links(await self._whole(found))
+
+    async def _bases(self, tenant_id: str, lowest: str, highest: str) -> frozenset[str]:
+        """Which versions between these two are a link's base; the one question that goes through all mailboxes."""
+        tenant = f"{key(tenant_id)}.links"
+        condition = (
+            f"PartitionKey ge '{tenant}.' and PartitionKey lt '{tenant}/'"
+            f" and Base ge '{lowest}' and Base le '{highest}'"
+        )
+        return frozenset(row.text("Base") for row in await self._table.query(condition, ["Base"]))
+
+
+def _between(partition: str, first: str, end: str) -> str:
+    return f"PartitionKey eq '{partition}' and RowKey ge '{first}' and RowKey lt '{end}'"
+
+
+def _links_of(tenant_id: str, mailbox: str) -> str:
+    return f"{key(tenant_id)}.links.{key(mailbox)}"
+
+
+def _versions_of(tenant_id: str) -> str:
+    return f"{key(tenant_id)}.versions"
+
+
+def _link_rows(partition: str, link: StoredLink) -> list[Row]:
+    columns = {"Item": digest(link.item_id), "Base": number_key(link.base)}
+    return rows(partition, key(link.sync_id), codec.encode_link(link), **columns)
+
+
+def _links(found: Iterable[Row]) -> list[StoredLink]:
+    return [codec.decode_link(data) for _, data in values(found)]
+
+
+def _version_rows(partition: str, version: Version, *, is_newest: bool) -> list[Row]:
+    number, contact = number_key(version.number), key(version.sync_id)
+    data = codec.encode_version(version)
+    pointer = Row(partition, f"s.{contact}.{number}", {"Number": number})
+    history = rows(partition, f"n.{number}", data, Number=number, SyncId=contact, At=_text(version.at))
+    return [*history, pointer, *(rows(partition, f"c.{contact}", data, Number=number) if is_newest else ())]
+
+
+def _version_keys(row: Row) -> list[str]:
+    """All keys that a version which is no contact's newest has."""
+    return [f"s.{row.text('SyncId')}.{row.text('Number')}", *extra_keys(row), row.key]
+
+
+def _in_order(found: Iterable[Row]) -> list[Version]:
+    return sorted((codec.decode_version(data) for _, data in values(found)), key=lambda version: version.number)
+
+
+def _holder(row: Row) -> Holder:
+    return next(codec.decode_holder(data) for _, data in values([row]))
+
+
+def _text(moment: datetime) -> str:
+    """A time such that texts compare as times do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

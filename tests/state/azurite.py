@@ -1,0 +1,66 @@
+"""A local storage account for the tests: Azurite, of the versions in tests/azurite/package-lock.json."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+
+FOLDER = Path(__file__).parents[1] / "azurite"
+PROGRAM = FOLDER / "node_modules" / "azurite" / "dist" / "src" / "table" / "main.js"
+ACCOUNT = "devstoreaccount1"
+# The same for everybody (learn.microsoft.com/azure/storage/common/storage-connect-azurite).
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+class MissingError(Exception):
+    """Azurite cannot be had here; the message says why."""
+
+
+def install() -> None:
+    """Have Azurite's packages; raises `MissingError`."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        raise MissingError("Azurite needs Node.js and npm, and this machine lacks them")
+    if PROGRAM.exists():
+        return
+    words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(words, cwd=FOLDER, capture_output=True, text=True, check=False)
+    if done.returncode or not PROGRAM.exists():
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise MissingError(f"npm could not install Azurite: {last}")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Azurite with nothing in it; gives its connection string. It keeps everything in memory."""
+    port = _free_port()
+    words = ["--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck", "--tablePort"]
+    with subprocess.Popen(
+        ["node", str(PROGRAM), *words, str(port)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout
+        try:
+            said = next((line for line in process.stdout if "successfully" in line), "")
+            assert said, "Azurite did not start"
+            yield connection_string(f"http://127.0.0.1:{port}/{ACCOUNT}")
+        finally:
+            process.terminate()
+
+
+def connection_string(endpoint: str) -> str:
+    """How an app's settings name the account."""
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
+        f"TableEndpoint={endpoint};QueueEndpoint={endpoint}"
+    )
+
+
+def _free_port() -> int:
+    with socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
