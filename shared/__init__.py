@@ -1,20 +1,24 @@
 """Contacts Mirror: every user's contacts gathered into one hub, and the hub scattered back to everybody.
 
-Where to begin reading: `sync.merge`, `sync.pairing` and `sync.plan` decide; `engine` carries out what they decide; the
-rest reaches the outside world. `docs/architecture.md` has the map, `docs/sync-rules.md` the rules that `sync` holds.
+Where to begin reading: `sync.pairing`, `sync.merge` and `sync.plan` decide, with `sync.contact` as what they decide on;
+`engine.tenant` carries out what they decide; the rest reaches the outside world. `docs/architecture.md` has the map,
+`docs/sync-rules.md` the rules that `sync` holds.
 
     errors              every error, named by what the caller does about it
-    telemetry           log lines
     sync                the rules: pure functions on values; no I/O, clock or randomness
     ports               what the engine needs of the outside world
     config              the settings as validated values
+    telemetry           log lines
+    state               adapters: where the memory between runs is kept
     engine              one run: gather, hub writes, scatter, report
-    graph, keyvault     adapters: Microsoft Graph, Azure Key Vault; they never see each other
+    graph, keyvault     adapters: Microsoft Graph, Azure Key Vault
+    clock, page         adapters: time, and the report as a web page
     manual              a run asked for over HTTP, as values
     bootstrap           the only place that puts it all together
     cli                 `python -m shared`
 
-Imports point up this list only; `make check` holds it to that.
+Imports point up this list only, and adapters never see each other: bootstrap ──► engine ──► ports ──► sync ──► errors.
+`make check` holds it to that.
 """
 
 __version__ = "0.1.0"

@@ -13,12 +13,6 @@ class User:
     mail: str = ""
     aliases: tuple[str, ...] = ()
 
-    @property
-    def handles(self) -> frozenset[str]:
-        """Everything that the user may be called, in lower case."""
-        names = (self.user_id, self.user_principal_name, self.mail, *self.aliases)
-        return frozenset(name.lower() for name in names if name)
-
 
 @dataclass(frozen=True, slots=True)
 class Roster:
