@@ -9,6 +9,7 @@
     │   ├── PrivilegeError      the application lacks a permission
     │   ├── StateError          the state cannot be reached or written
     │   │   └── StateDamagedError what it holds cannot be read: go on as if it were empty
+    │   ├── HeldError               another run holds the tenant's lease: its turn is the next run
     │   ├── HubNotFoundError    the shared mailbox does not exist or has no mailbox
     │   └── NoUsersError        the tenant has nobody to mirror to
     ├── MailboxError            this mailbox ends failed, the other mailboxes go on
@@ -91,6 +92,12 @@ class StateDamagedError(StateError):
     """What the state holds cannot be read; it is never the truth, so the caller goes on without it."""
 
     code = "StateDamaged"
+
+
+class HeldError(TenantError):
+    """Another run holds the tenant's lease; the message says who, since when."""
+
+    code = "Held"
 
 
 class HubNotFoundError(TenantError):

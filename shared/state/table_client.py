@@ -21,7 +21,7 @@ from azure.core.rest import HttpRequest
 from azure.data.tables import TableEntity, UpdateMode
 from azure.data.tables.aio import TableClient
 
-from shared.state.table_batch import MAX_CHANGES, Batch, refusal, transactions
+from shared.state.table_batch import MAX_CHANGES, Batch, Refusal, refusal, transactions
 from shared.state.table_errors import error_code, state_error
 from shared.state.table_rows import Row
 
@@ -40,9 +40,25 @@ PATIENCE: Final[dict[str, Any]] = {
     "retry_backoff_max": 10,
 }
 _WAIT_SECONDS: Final = 90
-_SENDS: Final = 3
+_PAUSES: Final = (0.1, 0.5)
 _AT_ONCE: Final = 16
 _T = TypeVar("_T")
+
+
+class _RefusedError(HttpResponseError):
+    """A transaction was not carried out."""
+
+    def __init__(self, refused: Refusal) -> None:
+        super().__init__(refused.code)
+        self.status_code = refused.status
+        self.error_code = refused.code
+
+
+class _BusyError(_RefusedError):
+    """A transaction was not carried out, and may be when it is sent again."""
+
+
+_REPEATED: Final = (ServiceRequestError, ServiceResponseError, _BusyError)
 
 
 class Table:
@@ -139,28 +155,28 @@ class Table:
         return True
 
     async def _transact(self, content_type: str, body: bytes) -> None:
-        """Send a transaction, again if its answer was lost: all its changes give the same when they are repeated."""
-        for _ in range(_SENDS - 1):
-            with suppress(ServiceRequestError, ServiceResponseError):
-                await self._do(
-                    lambda: self._send(content_type, body),
-                    ServiceRequestError,
-                    ServiceResponseError,
-                    ResourceNotFoundError,
-                )
-                return
-        await self._do(lambda: self._send(content_type, body), ResourceNotFoundError)
+        """Send a transaction, again if its answer was lost or the table is busy: repeated, it gives the same."""
+        for pause in _PAUSES:
+            with suppress(*_REPEATED):
+                return await self._do(lambda: self._send(content_type, body), ResourceNotFoundError, *_REPEATED)
+            await asyncio.sleep(pause)
+        return await self._do(lambda: self._send(content_type, body), ResourceNotFoundError)
 
     async def _send(self, content_type: str, body: bytes) -> None:
-        headers = {"Content-Type": content_type, "DataServiceVersion": "3.0", "x-ms-version": self._client.api_version}
+        headers = {
+            "Content-Type": content_type,
+            "Accept": "application/json",
+            "DataServiceVersion": "3.0",
+            "MaxDataServiceVersion": "3.0;NetFx",
+            "x-ms-version": self._client.api_version,
+        }
         request = HttpRequest("POST", f"{self._endpoint}/$batch", headers=headers, content=body)
         # The library's way to send a request of one's own, with its sign-in and its repeats, has no public name.
         # Streamed, because it trips over the content type of the answer when it reads that itself.
         response = await self._client._client.send_request(request, stream=True)
         refused = refusal(response.status_code, await response.read())
-        if refused is None:
-            return
-        raise ResourceNotFoundError() if refused.is_absence else _RefusedError(refused.status, refused.code)
+        if refused is not None:
+            raise _error(refused)
 
     async def _do(self, work: Callable[[], Awaitable[_T]], *expected: type[AzureError]) -> _T:
         try:
@@ -184,13 +200,10 @@ class Table:
                 self._is_ready = True
 
 
-class _RefusedError(HttpResponseError):
-    """A transaction was not carried out."""
-
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(f"{status} {code}")
-        self.status_code = status
-        self.error_code = code
+def _error(refused: Refusal) -> AzureError:
+    if refused.is_absence:
+        return ResourceNotFoundError()
+    return _BusyError(refused) if refused.status >= 500 else _RefusedError(refused)
 
 
 async def _next(pages: Any) -> list[Row] | None:
