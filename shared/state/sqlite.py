@@ -32,10 +32,13 @@ _TABLES = ("leases", "checkpoints", "links", "versions", "runs")
 
 
 class SqliteStateStore:
-    """A `StateStore` in one file; the promises are the port's. Nothing is opened before the first call."""
+    """A `StateStore` in one file; the promises are the port's. Nothing is opened before the first call.
 
-    def __init__(self, path: Path) -> None:
-        self._file = SqliteFile(path)
+    While another process writes, a call waits for `busy_seconds` at most.
+    """
+
+    def __init__(self, path: Path, *, busy_seconds: float = 10) -> None:
+        self._file = SqliteFile(path, busy_seconds)
 
     async def acquire_lease(self, tenant_id: str, holder: Holder, now: datetime, seconds: float) -> Holder | None:
         def work(db: sqlite3.Connection) -> Holder | None:

@@ -20,7 +20,6 @@ from shared.errors import StateDamagedError, StateError
 
 _APPLICATION: Final = 0x434D6972  # "CMir"
 _SCHEMA_VERSION: Final = 1
-_BUSY_SECONDS: Final = 10.0
 # Links are clustered by mailbox: the rare look-up by item id reads one mailbox and needs no second index of long ids.
 _SCHEMA: Final = f"""
 CREATE TABLE leases (tenant TEXT PRIMARY KEY, until TEXT NOT NULL, data BLOB NOT NULL);
@@ -57,8 +56,9 @@ _T = TypeVar("_T")
 class SqliteFile:
     """The file and its thread. `do` runs a function on it in a transaction; all errors come out as `StateError`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_seconds: float) -> None:
         self._path = path
+        self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
@@ -87,7 +87,7 @@ class SqliteFile:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         self._inode = self._path.stat().st_ino
         connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=32
+            self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=32
         )
         self._connection = connection
         self._prepare(connection)
@@ -97,7 +97,7 @@ class SqliteFile:
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         self._refuse_foreign(connection)
-        _switch_to_wal(connection)
+        _switch_to_wal(connection, self._busy_seconds)
         with _transaction(connection, "IMMEDIATE"):
             if _pragma(connection, "user_version") == 0:
                 for statement in _SCHEMA.split(";"):
@@ -175,9 +175,9 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
+def _switch_to_wal(connection: sqlite3.Connection, patience: float) -> None:
     """Two processes that do this to a new file at once refuse each other without waiting, so try again."""
-    until = time.monotonic() + _BUSY_SECONDS
+    until = time.monotonic() + patience
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -18,6 +18,7 @@ _MAX_KEY: Final = 200
 _COMPRESS_FROM: Final = 4096
 _PIECE: Final = 64_000
 _PIECES_A_ROW: Final = 11
+_MAX_PARTS: Final = 1000
 _PIECE_NAMES: Final = tuple(f"Data{number}" for number in range(_PIECES_A_ROW))
 
 Properties = Mapping[str, str | bytes]
@@ -35,11 +36,15 @@ class Row:
         """A property that is a text; raises `StateDamagedError` when there is none."""
         value = self.properties.get(name)
         if not isinstance(value, str):
-            raise StateDamagedError(f"A row of the state has no {name}.", hint=_HINT)
+            raise _damaged()
         return value
 
 
-_HINT: Final = "Nothing to do: the run goes on without it, reads everything and rebuilds it."
+def _damaged() -> StateDamagedError:
+    return StateDamagedError(
+        "A row of the state cannot be read.",
+        hint="Nothing to do: the run goes on without it, reads everything and rebuilds it.",
+    )
 
 
 def key(identifier: str) -> str:
@@ -72,7 +77,15 @@ def rows(partition: str, row_key: str, data: bytes, **properties: str) -> list[R
 
 def extra_keys(row: Row) -> list[str]:
     """The keys of the rows that belong to a value beside its first row."""
-    return [_part_key(row.key, number) for number in range(1, int(row.text("Parts")))]
+    parts = row.text("Parts")
+    if not parts.isdecimal() or not 0 < int(parts) <= _MAX_PARTS:
+        raise _damaged()
+    return [_part_key(row.key, number) for number in range(1, int(parts))]
+
+
+def value(row: Row) -> bytes:
+    """A value that is in one row."""
+    return _unpack([row])
 
 
 def values(found: Iterable[Row]) -> Iterator[tuple[Row, bytes]]:
@@ -99,7 +112,7 @@ def _unpack(parts: list[Row | None]) -> bytes:
         # A value is a JSON object, or compressed, and no compressed one begins with a brace.
         return packed if packed.startswith(b"{") else zlib.decompress(packed)
     except zlib.error:
-        raise StateDamagedError("A row of the state cannot be read.", hint=_HINT) from None
+        raise _damaged() from None
 
 
 def _joined(part: Row | None) -> bytes:

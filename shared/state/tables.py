@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from shared.errors import StateError
 from shared.state import codec
 from shared.state.table_client import Table
-from shared.state.table_rows import Row, digest, extra_keys, key, number_key, rows, values
+from shared.state.table_rows import Row, digest, extra_keys, key, number_key, rows, value, values
 from shared.sync.mergebase import Version
 from shared.sync.records import Checkpoint, Holder, RunRecord, StoredLink
 from shared.sync.stamp import SyncId
@@ -45,7 +45,7 @@ class TableStateStore:
 
     async def release_lease(self, tenant_id: str, holder: Holder) -> None:
         found = await self._table.read(f"{key(tenant_id)}.lease", "lease")
-        if found and _holder(found[0]) == holder:
+        if found and codec.decode_holder(value(found[0])) == holder:
             await self._table.remove(*found)
 
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
@@ -171,7 +171,7 @@ class TableStateStore:
                     return None
                 continue
             row, marker = found
-            held = _holder(row)
+            held = codec.decode_holder(value(row))
             if held != holder and not (only_expired and row.text("Until") <= _text(now)):
                 return held
             if await self._table.replace(wanted, marker):
@@ -244,10 +244,6 @@ def _version_keys(row: Row) -> list[str]:
 
 def _in_order(found: Iterable[Row]) -> list[Version]:
     return sorted((codec.decode_version(data) for _, data in values(found)), key=lambda version: version.number)
-
-
-def _holder(row: Row) -> Holder:
-    return next(codec.decode_holder(data) for _, data in values([row]))
 
 
 def _text(moment: datetime) -> str:

@@ -198,6 +198,7 @@ class TestLinks:
         await store.save_links(tenant, "m1", [link("m1", person) for person in (1, 2, 3)])
         await store.save_links(tenant, "m1", [link("m1", 3, base=2)], [guid(1), guid(3), guid(9)])
         await store.save_links(tenant, "m1", [], [guid(1), guid(1)])
+        await store.save_links(tenant, "m1", [])
         assert by_contact(await store.links(tenant, "m1")) == by_contact([link("m1", 2), link("m1", 3, base=2)])
 
     async def test_a_whole_mailbox_is_written_at_once(self, store: StateStore, tenant: str) -> None:
@@ -206,6 +207,9 @@ class TestLinks:
         await store.save_links(tenant, "m1", links)
         assert by_contact(await store.links(tenant, "m1")) == by_contact(links)
         assert by_contact(await store.links_to(tenant, "m1", [one.sync_id for one in links])) == by_contact(links)
+        assert by_contact(await store.links_of_items(tenant, "m1", [one.item_id for one in links[5:]])) == by_contact(
+            links[5:]
+        )
 
     async def test_what_the_server_made_of_a_write_is_kept(self, store: StateStore, tenant: str) -> None:
         """The residue, with fields that it dropped altogether."""

@@ -118,8 +118,8 @@ async def test_a_second_run_is_told_who_holds_it_since_when(store: Unreliable, c
 
 
 async def test_a_killed_run_blocks_the_next_for_a_minute_at_most(store: Unreliable, clock: HandClock) -> None:
-    """Its lease, renewed last before it died, expires."""
-    await store.acquire_lease("t", OTHERS, clock.now(), 60)
+    """Its lease, renewed last before it died, expires; so on the same host, if nobody can tell that it is dead."""
+    await store.acquire_lease("t", Holder("run-b", MINE.host, 4711, START), clock.now(), 60)
     await clock.pass_by(59)
     with pytest.raises(HeldError):
         async with hold(store, "t", MINE, clock):

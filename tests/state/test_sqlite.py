@@ -204,6 +204,35 @@ async def test_places_that_cannot_be_used(tmp_path: Path) -> None:
         await store.close()
 
 
+async def test_a_file_that_another_process_keeps_locked(path: Path) -> None:
+    """It is waited for with patience that ends; when it is free again all is well."""
+    store = SqliteStateStore(path, busy_seconds=0.05)
+    await store.checkpoints("t")
+    with sqlite3.connect(path, isolation_level=None) as database:
+        database.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateError, match=r"is busy.*SQLITE_BUSY"):
+            await store.save_checkpoint("t", checkpoint("m"))
+        database.execute("ROLLBACK")
+    database.close()
+    await store.save_checkpoint("t", checkpoint("m"))
+    assert "m" in await store.checkpoints("t")
+    await store.close()
+
+
+async def test_a_new_file_that_another_process_keeps_locked(path: Path) -> None:
+    """Making the file is tried with the same patience."""
+    path.parent.mkdir()
+    with sqlite3.connect(path, isolation_level=None) as database:
+        database.execute("BEGIN IMMEDIATE")
+        store = SqliteStateStore(path, busy_seconds=0.05)
+        with pytest.raises(StateError, match="is busy"):
+            await store.checkpoints("t")
+        database.execute("ROLLBACK")
+    database.close()
+    assert await store.checkpoints("t") == {}
+    await store.close()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 async def test_only_the_owner_can_read_it(path: Path, store: SqliteStateStore) -> None:
     """It holds people's addresses: the file, those beside it, and a folder made for it."""
