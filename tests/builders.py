@@ -1,5 +1,6 @@
 """Contacts, cards and replicas with one interesting difference each, for tests that read as stories."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -61,3 +62,8 @@ def plan(
     """The plan for these replicas."""
     observed = [Observation(spoke(name), tuple(items)) for name, items in spokes]
     return reconcile(Observation(HUB, tuple(hub)), observed, rules, memory, at(1000))
+
+
+def spelt(value: object) -> str:
+    """A value to the letter, with what comparing ignores (the names of addresses) and sets in order."""
+    return re.sub(r"frozenset\(\{(.*?)\}\)", lambda found: f"{{{sorted(found[1].split(', '))}}}", repr(value))

@@ -15,7 +15,7 @@ from shared.sync.plan import CreateContact, Plan, UpdateContact
 from shared.sync.replica import Item
 from shared.sync.rules import Rules
 from shared.sync.stamp import read_stamp
-from tests.builders import RULES, contact
+from tests.builders import RULES, contact, spelt
 from tests.sync.world import World, is_empty, operations, same, unreported
 
 NAMES = ["", "Anna Meier", "Anna Ito", "Ben Ito", "Zoë Ünal", "伊藤", "Info"]
@@ -95,7 +95,7 @@ def do(world: World, todo: Deeds) -> None:
 
 def described(plan: Plan) -> str:
     """The plan to the letter."""
-    return repr((plan.hub, sorted(plan.spokes.items()), plan.conflicts, sorted(plan.contacts.items())))
+    return spelt((plan.hub, sorted(plan.spokes.items()), plan.conflicts, sorted(plan.contacts.items())))
 
 
 @given(cards, typing)
@@ -193,7 +193,7 @@ def test_order_independence_of_the_writes(rows: list[Row], todo: Deeds, data: st
 
 def _cards(world: World, mailbox: str) -> list[str]:
     items = world.items[mailbox].values()
-    return sorted(repr((item.marker, item.stamp, sorted(item.contact.fields.items()))) for item in items)
+    return sorted(spelt((item.marker, item.stamp, sorted(item.contact.fields.items()))) for item in items)
 
 
 def cut_off(world: World, data: st.DataObject) -> World:
