@@ -86,4 +86,3 @@ async def test_a_first_sync_of_fifty_mailboxes_converges(name: str) -> None:
         assert max(emulator.most_at_once(office.tenant.user(upn).id) for upn in people) <= 4
         settle(office)
         assert written(await office.report()) == 0
-
