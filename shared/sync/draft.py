@@ -45,7 +45,7 @@ def _still_wanted(operation: UpdateContact, now: Item) -> dict[str, FieldValue |
     return {
         name: value
         for name, value in operation.fields.items()
-        if contact.get(name) == planned.get(name) != value and _fits(name, value, now)
+        if contact.get(name) == planned.get(name) and _fits(name, value, now)
     }
 
 

@@ -222,6 +222,14 @@ class TestWithoutMemory:
         )  # fmt: skip
         assert result.contact == edited(BASE, mobilePhone="2", jobTitle="CEO")
 
+    def test_a_value_is_as_old_as_its_oldest_card(self) -> None:
+        """However many cards were saved since for another reason, the edit is newer than what it changed."""
+        result = merged(
+            mirrored("hub", BASE, 1), mirrored("cem", BASE, 8), mirrored("dan", BASE, 9),
+            mirrored("ann", edited(BASE, mobilePhone="2"), 5),
+        )  # fmt: skip
+        assert result.contact.text("mobilePhone") == "2"
+
     def test_what_all_agreed_on_before_an_edit_is_marked(self) -> None:
         """The old value of an edited field lost to nobody's disagreement; that of a second edit did."""
         result = merged(

@@ -152,6 +152,17 @@ def test_a_shared_address_is_seen_among_mirrored_cards_too() -> None:
     assert together(pairing(front, back, new), new)
 
 
+def test_a_duplicate_shows_a_shared_address_too() -> None:
+    """Where a mailbox holds the address twice, another name behind it is another contact, now and in the next run."""
+    hub = card("hub", ANNA, sync_id=guid(9))
+    held = card("ben", contact("Anna Ito", "anna@x.org"), sync_id=guid(1))
+    copy = card("ben", contact("Anna Ito", "anna@x.org"), sync_id=guid(1), hours=1)
+    found = pairing(hub, held, copy)
+    assert together(found, hub)
+    assert together(found, held)
+    assert found.duplicates == (copy,)
+
+
 def test_unlike_names_are_joined_and_reported() -> None:
     """By default an equal address is the same contact, and names without a common word are worth a look."""
     hub, ann = card("hub", ANNA, sync_id=guid(1)), card("ann", contact("Zoë Ünal", "anna@x.org"))
