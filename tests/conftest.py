@@ -1,4 +1,4 @@
-"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: dev (default), ci (more examples), deterministic (the same each time)."""
+"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: dev (default), ci (more examples), deterministic (always the same)."""
 
 import os
 
