@@ -1,4 +1,4 @@
-"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: dev (default), ci (more examples), deterministic (always the same)."""
+"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: dev (default), ci (many examples), deterministic (no chance)."""
 
 import os
 
