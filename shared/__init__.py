@@ -1,16 +1,25 @@
 """Contacts Mirror: every user's contacts gathered into one hub, and the hub scattered back to everybody.
 
-Where to begin reading: `sync.pairing`, `sync.merge` and `sync.plan` decide, with `sync.contact` as what they decide on;
-`engine.tenant` carries out what they decide; the rest reaches the outside world. `docs/architecture.md` has the map,
-`docs/sync-rules.md` the rules that `sync` holds.
+Where to begin reading: `sync.pairing`, `sync.merge` and `sync.plan` decide, on `sync.contact` and what `sync.mergebase`
+remembers of it; `engine.tenant` carries out what they decide; the rest reaches the outside world.
+`docs/architecture.md` has the map, `docs/sync-rules.md` the rules that `sync` holds.
 
     errors              every error, named by what the caller does about it
     sync                the rules: pure functions on values; no I/O, clock or randomness
+                          contact, replica, stamp, roster, rules    the values
+                          pairing (identity), merge (mergebase)     who is who, and which value counts
+                          cases, guard, plan, draft                 what is to be written or deleted
+                          records, links, progress                  what is to be remembered
+                          undo, report                              taking a run back, telling of one
     ports               what the engine needs of the outside world
     config              the settings as validated values
     telemetry           log lines
     state               adapters: where the memory between runs is kept
-    engine              one run: gather, hub writes, scatter, report
+    engine              one run: gather, recall, plan, hub writes, scatter, report
+                          run, job, options, lease, course, record  all tenants side by side, each alone and in time
+                          tenant, gather, observe, memory           one tenant: reading and remembering
+                          write, apply, scribe                      writing, and what came of it
+                          history, undo                             looking back, taking back
     graph, keyvault     adapters: Microsoft Graph, Azure Key Vault
     clock, page         adapters: time, and the report as a web page
     manual              a run asked for over HTTP, as values

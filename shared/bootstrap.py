@@ -1,21 +1,27 @@
 """The composition root: the only place that knows every adapter. Environment in, a run's report out."""
 
-from collections.abc import AsyncIterator, Mapping
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from shared import config
 from shared.clock import SystemClock
 from shared.config.model import Settings, Tenant
+from shared.engine.lease import Place
 from shared.engine.options import RunOptions
-from shared.engine.run import OpenTenant, Quiet, run
+from shared.engine.run import OpenTenant, Quiet, Work, World, chosen, run
+from shared.engine.tenant import sync_tenant
 from shared.errors import ConfigurationError, SecretError
-from shared.ports import Clock, Progress, TenantServices
+from shared.ports import Clock, Progress, StateStore, TenantServices
 from shared.sync.report import RunReport
 
 if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
     from shared.keyvault import VaultSecrets
 
 
@@ -36,6 +42,19 @@ async def settings(environ: Mapping[str, str], *, trust: str | None = None) -> S
     return config.load(environ, vault_json=document)
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a run uses instead of the usual; None is the usual: nobody watches, the system's trust and clock.
+
+    `state` is where to remember, None for the place that the settings name.
+    """
+
+    progress: Progress | None = None
+    trust: str | None = None
+    clock: Clock | None = None
+    state: StateStore | None = None
+
+
 async def sync(
     environ: Mapping[str, str],
     options: RunOptions,
@@ -43,21 +62,47 @@ async def sync(
     progress: Progress | None = None,
     trust: str | None = None,
     clock: Clock | None = None,
+    state: StateStore | None = None,
 ) -> RunReport:
     """One run with the settings in the environment; raises `ConfigurationError` before anything is contacted."""
-    chosen = await settings(environ, trust=trust)
+    return await carry_out(environ, options, sync_tenant, Means(progress, trust, clock, state))
+
+
+async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work, means: Means) -> RunReport:
+    """One run that does this work for each tenant; raises `ConfigurationError` before anything is contacted."""
+    trust, state = means.trust, means.state
+    settled = await settings(environ, trust=trust)
     options = options if options.run_id else replace(options, run_id=str(uuid4()))
-    clock = clock or SystemClock()
+    clock = means.clock or SystemClock()
     async with AsyncExitStack() as stack:
         vault = None
-        if chosen.vault_url:
-            vault = await stack.enter_async_context(_vault(environ, chosen.vault_url, trust))
-        opener = _opener(environ, vault, clock, trust)
-        report = await run(chosen, options, opener, clock, progress or Quiet())
+        if settled.vault_url:
+            vault = await stack.enter_async_context(_vault(environ, settled.vault_url, trust))
+        world = World(
+            open_tenant=_opener(environ, vault, clock, trust),
+            state=await stack.enter_async_context(open_state(environ, settled, trust=trust))
+            if state is None
+            else state,
+            clock=clock,
+            progress=means.progress or Quiet(),
+            place=_place(),
+        )
+        report = await run(settled, options, world, work)
         notes = (
             [f"Secret {one.name} of the vault expires in {one.days} days." for one in vault.expiring] if vault else []
         )
     return replace(report, warnings=(*report.warnings, *notes))
+
+
+@asynccontextmanager
+async def remembered(
+    environ: Mapping[str, str], names: Sequence[str], *, trust: str | None = None
+) -> AsyncIterator[tuple[Sequence[Tenant], StateStore]]:
+    """The tenants so named, all without a name, and the state; no mailbox is contacted. Raises `ConfigurationError`."""
+    settled = await settings(environ, trust=trust)
+    tenants = chosen(settled.tenants, names)
+    async with open_state(environ, settled, trust=trust) as state:
+        yield tenants, state
 
 
 @asynccontextmanager
@@ -72,18 +117,54 @@ async def _vault(environ: Mapping[str, str], url: str, trust: str | None) -> Asy
         yield vault
 
 
+def _place() -> Place:
+    """This process, for whoever finds the lease taken."""
+    from shared.state.processes import is_alive
+
+    return Place(SystemClock(), socket.gethostname(), os.getpid(), is_alive)
+
+
+@asynccontextmanager
+async def open_state(
+    environ: Mapping[str, str], settled: Settings, *, trust: str | None = None
+) -> AsyncIterator[StateStore]:
+    """The place where the settings keep the state: on Azure the app's own storage, unless they name another."""
+    from shared.state.opening import APP_STORAGE, app_storage, user_folder
+    from shared.state.opening import open_state as open_place
+
+    def credential() -> "AsyncTokenCredential":
+        from shared.keyvault import vault_credential
+
+        return vault_credential("", identity_client_id=environ.get("AZURE_CLIENT_ID", ""), trust=trust)
+
+    is_on_azure = bool(environ.get("WEBSITE_SITE_NAME"))
+    store = open_place(
+        settled.state_url or (APP_STORAGE if is_on_azure else ""),
+        credential_factory=credential,
+        connection_string=app_storage(environ),
+        trust=trust,
+        default_folder=user_folder(environ),
+    )
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
 def _opener(environ: Mapping[str, str], vault: "VaultSecrets | None", clock: Clock, trust: str | None) -> OpenTenant:
     """How a run signs in to a tenant."""
 
     @asynccontextmanager
     async def open_tenant(tenant: Tenant) -> AsyncIterator[TenantServices]:
         from shared.graph.auth import sign_in
+        from shared.graph.proxy import proxy_for
         from shared.graph.services import open_tenant as open_graph
 
         identity = environ.get("AZURE_CLIENT_ID", "")
+        proxy = proxy_for(environ, tenant.cloud.graph_url)
         async with (
             await sign_in(tenant, vault, trust=trust, identity_client_id=identity) as credential,
-            open_graph(tenant, credential, clock, trust=trust) as services,
+            open_graph(tenant, credential, clock, trust=trust, proxy=proxy) as services,
         ):
             yield services
 

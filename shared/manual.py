@@ -27,7 +27,7 @@ class Answer:
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body's schema. `full` is not passed on: without a memory between runs, every run reads everything."""
+    """The body's schema."""
 
     dry_run: bool = False
     tenant: str | msgspec.UnsetType = msgspec.UNSET
@@ -49,7 +49,7 @@ def answer(raw: bytes, settings: Settings | MirrorError, run_id: str) -> Answer:
     if tenants is None:
         return Answer(404, {"error": f"No tenant {request.tenant!r} is configured."})
     users = tuple(user.strip() for user in request.users or ())
-    options = RunOptions(run_id, request.dry_run, tenants, users)
+    options = RunOptions(run_id, request.dry_run, tenants, users, full=request.full)
     return Answer(202, {"run_id": run_id, "dry_run": request.dry_run}, write_message(options))
 
 

@@ -4,14 +4,14 @@ Every method may raise `TenantError`; those that name a mailbox also `MailboxErr
 `ItemError`. Nothing else comes out of an adapter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from shared.sync.mergebase import Version
 from shared.sync.records import Checkpoint, Holder, RunRecord, StoredLink
-from shared.sync.replica import Card, Draft, Item, Observation, Replica
+from shared.sync.replica import Card, Changes, Draft, Item, Observation, Replica
 from shared.sync.roster import User as User  # noqa: PLC0414 - part of these ports
 from shared.sync.stamp import SyncId
 
@@ -33,6 +33,10 @@ class Traffic:
     throttled: int = 0
     retried: int = 0
     bytes: int = 0
+
+
+Known = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+"""Gives the remembered change markers of these items, by item id; unknown items are left out."""
 
 
 class Clock(Protocol):
@@ -64,6 +68,9 @@ class Directory(Protocol):
     async def licensed_users(self) -> Sequence[User]:
         """Everybody with a licence, each once."""
 
+    async def still_licensed(self, user_ids: Sequence[str]) -> Sequence[User]:
+        """Those of these users who have a licence, asked one by one: the answer to a filter may miss somebody."""
+
     async def find_user(self, name: str) -> User | None:
         """The user with this UPN (any case), object id or e-mail address; None when there is none."""
 
@@ -78,7 +85,15 @@ class ContactStore(Protocol):
         """Make the hub's folder, or find the one that somebody made just now."""
 
     async def observe(self, replica: Replica) -> Observation:
-        """Read all of a replica's cards with flag and marker, from whole pages only."""
+        """Read all of a replica's cards with flag and marker, from whole pages only, and where to go on from there."""
+
+    async def changes(self, replica: Replica, delta_link: str, known: Known) -> Changes | None:
+        """Read what changed since the delta link; None if it has expired or is refused: then observe everything.
+
+        `known` is asked, when there is anything, for the remembered change markers of items by id: a row that bears
+        its remembered one is an echo of our own write, and is left out. A removal is one that a completed round names,
+        again at times, or of an item that was never told of; or an item that was gone when it was read.
+        """
 
     async def read(self, replica: Replica, item_id: str) -> Card:
         """Read one card by id: a listing may cut its note (microsoft-graph-docs#17598)."""
@@ -88,6 +103,9 @@ class ContactStore(Protocol):
 
     async def update(self, replica: Replica, item: Item, draft: Draft) -> Item:
         """Write `draft` onto the card, if it still is as `item` says; else `ItemChangedError`."""
+
+    async def delete(self, replica: Replica, item: Item) -> None:
+        """Move the card to Deleted Items, if it still is as `item` says; else `ItemChangedError`."""
 
 
 class Progress(Protocol):
@@ -169,6 +187,9 @@ class StateStore(Protocol):
 
     async def run(self, tenant_id: str, run_id: str) -> RunRecord | None:
         """One run with its report."""
+
+    async def prune_runs(self, tenant_id: str, before: datetime) -> int:
+        """Forget runs that began before that, with their reports; tells how many."""
 
     async def forget_tenant(self, tenant_id: str) -> None:
         """Remove everything of a tenant."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from shared.sync.contact import Contact, normalise
-from shared.sync.mergebase import NO_MEMORY, Memory
+from shared.sync.mergebase import NO_MEMORY, Memory, Version
 from shared.sync.plan import Plan, reconcile
 from shared.sync.replica import Item, Observation, Replica
 from shared.sync.rules import Rules
@@ -67,3 +67,8 @@ def plan(
 def spelt(value: object) -> str:
     """A value to the letter, with what comparing ignores (the names of addresses) and sets in order."""
     return re.sub(r"frozenset\(\{(.*?)\}\)", lambda found: f"{{{sorted(found[1].split(', '))}}}", repr(value))
+
+
+def version(content: Contact, sync_id: SyncId | None = None, number: int = 1) -> Version:
+    """A version of a contact, written by the hub at the start."""
+    return Version(number, sync_id or guid(1), content, at(0), "hub")

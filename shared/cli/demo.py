@@ -8,6 +8,7 @@ import click
 from shared.cli.console import open_console
 from shared.cli.emulator import load
 from shared.engine.options import RunOptions
+from shared.state.memory import MemoryStateStore
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +55,7 @@ class _Stage:
     def __init__(self, emulator: "Emulator", console: "Console") -> None:
         self._emulator = emulator
         self._console = console
+        self._state = MemoryStateStore()
         self._tenant = emulator.add_tenant(None, domain=_DOMAIN)
         self._is_right = True
 
@@ -75,7 +77,7 @@ class _Stage:
 
         environ = self._emulator.environment()
         clock = self._emulator.clock
-        report = await sync(environ, RunOptions(), trust=self._emulator.ca_file, clock=clock)
+        report = await sync(environ, RunOptions(), trust=self._emulator.ca_file, clock=clock, state=self._state)
         clock.advance(_HOUR_SECONDS)
         print_summary(report, verbose=True, console=self._console)
         return report

@@ -11,7 +11,9 @@ import shared
 from shared.cli.console import spell_everything
 from shared.cli.demo import demo
 from shared.cli.emulator import emulator
+from shared.cli.history import history
 from shared.cli.sync import sync
+from shared.cli.undo import undo
 from shared.errors import ConfigurationError, MirrorError
 
 INTERRUPTED = 130
@@ -21,6 +23,7 @@ Exit codes:
   0    all tenants are fine
   1    a tenant or a mailbox failed; the report says which and why
   2    the configuration or the command line is wrong; nothing was contacted
+  3    other runs hold all tenants; their turn is the next run
   130  ended with Ctrl-C
 
 Settings are environment variables: see docs/configuration.md."""
@@ -36,6 +39,8 @@ def commands() -> None:
 
 
 commands.add_command(sync)
+commands.add_command(history)
+commands.add_command(undo)
 commands.add_command(emulator)
 commands.add_command(demo)
 

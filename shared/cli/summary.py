@@ -21,7 +21,7 @@ def print_summary(report: RunReport, *, verbose: bool, console: Console | None =
     """Print what the run did; `verbose` lists every problem, planned write and lost value."""
     console = console or open_console()
     for warning in report.warnings:
-        _line(console, f"Warning: {warning}", style="yellow")
+        line(console, f"Warning: {warning}", style="yellow")
     for tenant in report.tenants:
         _TenantSummary(console, tenant, None if verbose else _SHORT).print()
     seconds = (report.finished_at - report.started_at).total_seconds()
@@ -38,8 +38,8 @@ def _coloured(outcome: Outcome) -> str:
     return f"[{_COLOURS[outcome]}]{outcome}[/]"
 
 
-def _line(console: Console, text: str, *, indent: int = 0, style: str = "") -> None:
-    """One line of text from anywhere; a terminal wraps it within its indentation, a log keeps it whole."""
+def line(console: Console, text: str, *, indent: int = 0, style: str = "") -> None:
+    """Print one line of text from anywhere; a terminal wraps it within its indentation, a log keeps it whole."""
     shown = Text(plain(text), style=style)
     if console.is_terminal:
         console.print(Padding(shown, (0, 0, 0, indent)))
@@ -70,7 +70,7 @@ class _TenantSummary:
         self._print_creations()
 
     def _print_error(self, error: Problem) -> None:
-        self._say(f"{error.code}: {error.message}", style="red")
+        self._say(f"{error.code}: {error.message}", style=_COLOURS[self._tenant.outcome])
         if error.hint:
             self._say(error.hint)
 
@@ -101,15 +101,15 @@ class _TenantSummary:
         if not lines:
             return
         self._say(title, style="bold")
-        for line in lines[: self._limit]:
-            _line(self._console, line, indent=4)
+        for text in lines[: self._limit]:
+            line(self._console, text, indent=4)
         if self._limit is not None and len(lines) > self._limit:
-            _line(self._console, f"... and {len(lines) - self._limit} more (-v shows all)", indent=4)
+            line(self._console, f"... and {len(lines) - self._limit} more (-v shows all)", indent=4)
         if after:
-            _line(self._console, after, indent=4, style="italic")
+            line(self._console, after, indent=4, style="italic")
 
     def _say(self, text: str, *, style: str = "") -> None:
-        _line(self._console, text, indent=2, style=style)
+        line(self._console, text, indent=2, style=style)
 
 
 def _table(tenant: TenantReport) -> Padding:
@@ -127,7 +127,9 @@ def _counts(tenant: TenantReport) -> str:
     parts = [
         f"{counted(count, 'mailbox', 'mailboxes')} {name}" for name, count in sorted(mailboxes.items(), reverse=True)
     ]
-    parts += [f"{counted(tenant.stamped, 'card')} stamped", counted(tenant.disagreements, "conflict")]
+    changed = (("stamped", tenant.stamped), ("deleted", tenant.deleted), ("restored", tenant.restored))
+    parts += [f"{counted(count, 'card')} {what}" for what, count in changed if count or what == "stamped"]
+    parts += [counted(tenant.disagreements, "conflict")]
     return ", ".join([*parts, f"{counted(tenant.graph.requests, 'request')} to Graph"])
 
 

@@ -4,8 +4,9 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,10 +14,11 @@ from shared.cli.console import silence
 from shared.engine.options import RunOptions
 
 if TYPE_CHECKING:
+    from shared.engine.run import Work
     from shared.sync.report import RunReport
 
 
-def _named(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+def named(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse a name that is empty: a variable of a pipeline that came out empty does not mean everybody, nor nobody."""
     if any(not name.strip() for name in names):
         raise click.BadParameter("it is empty; leave the option out to take all of them.")
@@ -26,42 +28,52 @@ def _named(_context: click.Context, _parameter: click.Parameter, names: tuple[st
 @click.command(short_help="Mirror contacts once.")
 @click.option("--dry-run", is_flag=True, help="Plan everything, step 2 included, and write nothing.")
 @click.option(
-    "--tenant", "tenants", multiple=True, metavar="T", callback=_named,
+    "--tenant", "tenants", multiple=True, metavar="T", callback=named,
     help="Only this tenant (TenantId or PrimaryDomain); repeatable.",
 )  # fmt: skip
 @click.option(
-    "--user", "users", multiple=True, metavar="U", callback=_named,
+    "--user", "users", multiple=True, metavar="U", callback=named,
     help="Only this user's mailbox and the hub (UPN, e-mail address or object id); repeatable.",
 )  # fmt: skip
+@click.option("--full", is_flag=True, help="Read every mailbox whole, whatever is remembered of it.")
+@click.option(
+    "--allow-deletes", "allowed_deletes", type=click.IntRange(min=1), metavar="N",
+    help="Carry out deletions that were refused as implausible, if they are no more than N contacts.",
+)  # fmt: skip
+@click.option("--restore-deletes", "restores_deletes", is_flag=True, help="Put back what is missing, this once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else, on stdout.")
 @click.option(
     "--report", "page", metavar="FILE.html", type=click.Path(dir_okay=False, path_type=Path),
     help="Write the report as a self-contained page. It names contacts: keep it as you keep them.",
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Log every event, and leave nothing out of the summary.")
-def sync(
-    *, dry_run: bool, tenants: tuple[str, ...], users: tuple[str, ...], as_json: bool, page: Path | None, verbose: bool
-) -> int:
+def sync(*, as_json: bool, page: Path | None, verbose: bool, **limits: Any) -> int:
     """Mirror contacts once: users to the shared mailbox, shared mailbox to users.
 
     Progress goes to stderr, the summary to stdout. Begin with --dry-run, and with --user for a first real run.
     """
+    options = RunOptions(**limits)
+    if options.restores_deletes and options.allowed_deletes is not None:
+        raise click.UsageError("--allow-deletes and --restore-deletes exclude each other: deletions go on or go back.")
     check_writable(page)
-    report = _run(RunOptions(dry_run=dry_run, tenants=tenants, users=users), verbose=verbose)
+    report = carry_out(options, verbose=verbose)
     is_kept = page is None or write_page(report, page)
     show(report, as_json=as_json, verbose=verbose)
     return report.exit_code or int(not is_kept)
 
 
-def _run(options: RunOptions, *, verbose: bool) -> "RunReport":
-    from shared.bootstrap import sync as run_once
+def carry_out(options: RunOptions, *, verbose: bool, work: "Work | None" = None) -> "RunReport":
+    """A run with its progress on stderr; `work` is what it does for each tenant, None to mirror it."""
+    from shared.bootstrap import Means
+    from shared.bootstrap import carry_out as run_once
     from shared.cli.logs import log_to_stderr
     from shared.cli.progress import watching
+    from shared.engine.tenant import sync_tenant
     from shared.telemetry import log_report
 
     log_to_stderr(verbose=verbose)
     with watching(bars=not verbose) as progress:
-        report = asyncio.run(run_once(os.environ, options, progress=progress))
+        report = asyncio.run(run_once(os.environ, options, work or sync_tenant, Means(progress)))
     log_report(logging.getLogger("contacts_mirror"), report)
     return report
 
@@ -79,15 +91,19 @@ def check_writable(page: Path | None) -> None:
 def show(report: "RunReport", *, as_json: bool, verbose: bool) -> None:
     """Print the report on stdout; a reader that has gone away changes nothing about the run."""
     if as_json:
-        try:
-            # Bytes, because JSON is UTF-8 whatever the terminal's encoding.
-            click.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2).encode("utf-8", "replace"))
-        except BrokenPipeError:
-            silence(1)
+        print_json(report.to_json())
         return
     from shared.cli.summary import print_summary
 
     print_summary(report, verbose=verbose)
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """Print a document on stdout, in UTF-8 whatever the terminal's encoding; its reader may go away."""
+    try:
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "replace"))
+    except BrokenPipeError:
+        silence(1)
 
 
 def write_page(report: "RunReport", file: Path) -> bool:

@@ -101,6 +101,7 @@ class Tenant:
     exclude_categories: tuple[str, ...] = ()
     exclude_private: bool = True
     full_reconcile_hours: int = 168
+    history_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)

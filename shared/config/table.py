@@ -326,6 +326,16 @@ FULL_RECONCILE_HOURS = Setting(
     shown_default="168",
     example="24",
 )
+HISTORY_DAYS = Setting(
+    values.whole(1, 36_500),
+    90,
+    "How long old values of contacts are remembered, for `history` and `undo`, in days.",
+    variable=PREFIX + "HISTORY_DAYS",
+    key="HistoryDays",
+    level=Level.BOTH,
+    shown_default="90",
+    example="30",
+)
 TIME_BUDGET_MINUTES: Setting[float | None] = Setting(
     values.minutes,
     None,
@@ -374,6 +384,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     EXCLUDE_CATEGORIES,
     EXCLUDE_PRIVATE,
     FULL_RECONCILE_HOURS,
+    HISTORY_DAYS,
     TIME_BUDGET_MINUTES,
     IDENTITY_CLIENT_ID,
 )

@@ -62,6 +62,7 @@ def build(own: Layer, around: Surroundings, findings: Findings) -> tuple[Tenant,
         exclude_categories=resolve(table.EXCLUDE_CATEGORIES, layers),
         exclude_private=resolve(table.EXCLUDE_PRIVATE, layers),
         full_reconcile_hours=resolve(table.FULL_RECONCILE_HOURS, layers),
+        history_days=resolve(table.HISTORY_DAYS, layers),
     )
     return tenant, frozenset(name.casefold() for name in names)
 

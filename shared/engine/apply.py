@@ -2,13 +2,25 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.errors import ItemChangedError, ItemError, MailboxError, MailboxSkippedError, TenantError
+from shared.errors import (
+    ItemChangedError,
+    ItemError,
+    ItemGoneError,
+    ItemRefusedError,
+    MailboxError,
+    MailboxSkippedError,
+    TenantError,
+)
 from shared.ports import ContactStore
-from shared.sync.draft import draft_for, new_draft
-from shared.sync.plan import CreateContact, Operation, StampContact, UpdateContact
+from shared.sync.draft import draft_for, may_delete, new_draft
+from shared.sync.links import Written, link_after
+from shared.sync.plan import CreateContact, DeleteContact, Operation, StampContact, UpdateContact
+from shared.sync.progress import refusal_of
+from shared.sync.records import Quarantined, StoredLink
 from shared.sync.replica import Failure
 from shared.sync.report import Problem
 from shared.sync.rules import Rules
@@ -26,10 +38,15 @@ class Applied:
     """What came of a replica's operations; `undone` are the contacts whose operation was not carried out."""
 
     created: int = 0
+    restored: int = 0
     updated: int = 0
     stamped: int = 0
+    deleted: int = 0
+    links: list[StoredLink] = field(default_factory=list)
+    forgotten: list[SyncId] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     undone: set[SyncId] = field(default_factory=set)
+    refused: list[Quarantined] = field(default_factory=list)
     failure: Failure | None = None
     tenant_error: TenantError | None = None
 
@@ -45,29 +62,32 @@ def failure_of(error: MailboxError | TenantError) -> Failure:
 
 
 async def apply(
-    store: ContactStore, rules: Rules, operations: Sequence[Operation], done: Callable[[], None]
+    store: ContactStore,
+    rules: Rules,
+    operations: Sequence[Operation],
+    done: Callable[[], None],
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> Applied:
-    """Carry out the operations of one replica; `done` is called after each.
+    """Carry out the operations of one replica; before each is asked whether the run `goes_on`, after it `done`.
 
-    Raises `TenantError` when the tenant cannot go on. A mailbox that cannot go on is `Applied.failure`.
+    A mailbox that cannot go on is `Applied.failure`, a tenant that cannot is `Applied.tenant_error`.
     """
     applied = Applied()
     pending = iter(operations)
     async with asyncio.TaskGroup() as group:
         for _ in range(min(WORKERS, len(operations))):
-            group.create_task(_work(_Hand(store, rules, applied), pending, done))
-    if applied.tenant_error:
-        raise applied.tenant_error
+            group.create_task(_work(_Hand(store, rules, applied, goes_on), pending, done))
     applied.undone.update(operation.stamp.sync_id for operation in pending)
     return applied
 
 
 async def _work(hand: "_Hand", pending: Iterator[Operation], done: Callable[[], None]) -> None:
-    for operation in pending:
+    while not hand.applied.is_stopped and hand.goes_on():
+        operation = next(pending, None)
+        if operation is None:
+            return
         await hand.carry_out(operation)
         done()
-        if hand.applied.is_stopped:
-            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +97,17 @@ class _Hand:
     store: ContactStore
     rules: Rules
     applied: Applied
+    goes_on: Callable[[], bool]
 
     async def carry_out(self, operation: Operation) -> None:
         try:
-            if isinstance(operation, CreateContact):
-                await self._create(operation)
-            else:
-                await self._write(operation)
+            match operation:
+                case CreateContact():
+                    await self._create(operation)
+                case DeleteContact():
+                    await self._delete(operation)
+                case _:
+                    await self._write(operation)
         except ItemError as error:
             self._leave(operation, error)
         except MailboxError as error:
@@ -93,8 +117,11 @@ class _Hand:
             self.applied.tenant_error = error
 
     async def _create(self, operation: CreateContact) -> None:
-        await self.store.create(operation.replica, new_draft(operation))
+        draft = new_draft(operation)
+        item = await self.store.create(operation.replica, draft)
         self.applied.created += 1
+        self.applied.restored += operation.is_restored
+        self.applied.links.append(link_after(Written(operation.version, None, draft, item)))
 
     async def _write(self, operation: UpdateContact | StampContact) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -103,13 +130,24 @@ class _Hand:
             if draft is None:
                 return
             try:
-                await self.store.update(operation.replica, card.item, draft)
+                item = await self.store.update(operation.replica, card.item, draft)
             except ItemChangedError:
                 if attempt == ATTEMPTS:
                     raise
             else:
                 self._count(operation)
+                written = Written(operation.version, card.item, draft, item, operation.link)
+                self.applied.links.append(link_after(written))
                 return
+
+    async def _delete(self, operation: DeleteContact) -> None:
+        with suppress(ItemGoneError):
+            card = await self.store.read(operation.replica, operation.item.item_id)
+            if not may_delete(operation, card.item, self.rules):
+                return
+            await self.store.delete(operation.replica, card.item)
+            self.applied.deleted += 1
+        self.applied.forgotten.append(operation.version.sync_id)
 
     def _count(self, operation: UpdateContact | StampContact) -> None:
         if isinstance(operation, StampContact):
@@ -119,5 +157,7 @@ class _Hand:
 
     def _leave(self, operation: Operation, error: ItemError) -> None:
         self.applied.undone.add(operation.stamp.sync_id)
+        if isinstance(error, ItemRefusedError):
+            self.applied.refused.append(refusal_of(operation, error.code))
         what = f"Contact {operation.stamp.sync_id}: {error.message}"
         self.applied.problems.append(Problem(operation.replica.name, error.code, what, error.hint))

@@ -1,20 +1,25 @@
 """Finds out who takes part and reads all replicas, the hub and the spokes side by side."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from shared.config.model import Tenant
 from shared.engine.apply import failure_of
-from shared.engine.options import RunOptions
+from shared.engine.job import Job
+from shared.engine.observe import Eyes
 from shared.errors import HubNotFoundError, MailboxError, NoUsersError, PrivilegeError, TenantError
-from shared.ports import ContactStore, Directory, Progress, TenantServices
-from shared.sync.replica import Observation, Replica, Unreadable
+from shared.sync.records import Checkpoint, Quarantined
+from shared.sync.replica import Failure, Observation, Replica, Unreadable
 from shared.sync.roster import Roster, User, enrol
 
 HUB_FOLDER: Final = "All Contacts"
 """The hub folder's name, as the shared mailbox's users know it."""
+
+_LATELY: Final = timedelta(days=14)
+"""How long a spoke that has left the licence filter's answer is asked for by id."""
 
 _READERS: Final = 64
 """Mailboxes read at once; Graph limits each mailbox by itself, so this bounds memory, not load."""
@@ -29,36 +34,64 @@ class Gathered:
     unreadable: tuple[Unreadable, ...]
     namesakes: int
     unknown_users: tuple[str, ...]
+    quarantine: tuple[tuple[Replica, Quarantined], ...] = ()
+    """What was refused for good and is not tried again in this run."""
 
 
-async def gather(tenant: Tenant, options: RunOptions, services: TenantServices, progress: Progress) -> Gathered:
+async def gather(job: Job, checkpoints: Mapping[str, Checkpoint]) -> Gathered:
     """Read the hub and all spokes; raises `TenantError` when the hub or the whole tenant cannot be read.
 
+    Of a mailbox with a checkpoint that can be trusted only the changes are read.
     In a dry run a missing hub folder is not made, but taken for the empty folder that it would be.
     """
-    hub_user, roster = await _enrol(tenant, options, services.directory)
+    tenant, progress, eyes = job.tenant, job.progress, Eyes(job, checkpoints)
+    hub_user, roster = await _enrol(job, checkpoints)
     progress.step(tenant.tenant_id, "reading", len(roster.users) + 1)
-    hub, namesakes = await _hub(tenant, hub_user, services.contacts, dry_run=tenant.dry_run or options.dry_run)
+    hub, namesakes = await _hub(job, hub_user, eyes)
     progress.advance(tenant.tenant_id)
     replicas = [Replica(user.user_id, user.user_principal_name) for user in roster.users]
-    observed = await _observe_all(tenant, replicas, services.contacts, progress)
+    observed = await _observe_all(job, replicas, eyes)
     unreadable = tuple(one for one in observed if isinstance(one, Unreadable))
     _refuse_if_all_refused(unreadable, len(observed))
     spokes = tuple(one for one in observed if isinstance(one, Observation))
-    return Gathered(hub, spokes, unreadable, namesakes, roster.unknown)
+    quarantine = tuple(_quarantine((hub, *spokes), checkpoints))
+    return Gathered(hub, spokes, unreadable, namesakes, roster.unknown, quarantine)
 
 
-async def _enrol(tenant: Tenant, options: RunOptions, directory: Directory) -> tuple[User, Roster]:
+def _quarantine(
+    observations: Sequence[Observation], checkpoints: Mapping[str, Checkpoint]
+) -> Iterator[tuple[Replica, Quarantined]]:
+    for one in observations:
+        checkpoint = checkpoints.get(one.replica.mailbox)
+        if checkpoint and not one.is_whole:
+            yield from ((one.replica, entry) for entry in checkpoint.quarantine)
+
+
+async def _enrol(job: Job, checkpoints: Mapping[str, Checkpoint]) -> tuple[User, Roster]:
+    tenant, directory = job.tenant, job.services.directory
     hub = await directory.find_user(tenant.hub)
     if hub is None:
         message = f"Tenant {tenant.tenant_id}: the shared mailbox {tenant.hub} was not found."
         raise HubNotFoundError(message, hint="Check GlobalAddressBookUserId: its UPN, object id or e-mail address.")
-    chosen = options.users or tenant.test_users
+    chosen = job.options.users or tenant.test_users
     found = {name: await directory.find_user(name) for name in chosen}
-    roster = enrol([] if chosen else await directory.licensed_users(), hub, chosen, found)
+    licensed = [] if chosen else await _licensed(job, hub, checkpoints)
+    roster = enrol(licensed, hub, chosen, found)
     if not roster.users:
         raise _nobody(tenant, chosen)
     return hub, roster
+
+
+async def _licensed(job: Job, hub: User, checkpoints: Mapping[str, Checkpoint]) -> list[User]:
+    """Everybody with a licence; who was mirrored lately and is not in the answer is asked for by id.
+
+    The index behind the licence filter lags, and has been seen to miss users (msgraph-sdk-powershell#2112).
+    """
+    users = list(await job.services.directory.licensed_users())
+    since = job.services.clock.now() - _LATELY
+    lately = {box for box, one in checkpoints.items() if one.succeeded_at and one.succeeded_at > since}
+    missing = sorted(lately - {user.user_id for user in users} - {hub.user_id})
+    return users + list(await job.services.directory.still_licensed(missing)) if missing else users
 
 
 def _nobody(tenant: Tenant, chosen: Sequence[str]) -> NoUsersError:
@@ -69,31 +102,32 @@ def _nobody(tenant: Tenant, chosen: Sequence[str]) -> NoUsersError:
     return NoUsersError(message, hint="Assign a Microsoft 365 licence to the users whose contacts shall be mirrored.")
 
 
-async def _hub(tenant: Tenant, user: User, contacts: ContactStore, *, dry_run: bool) -> tuple[Observation, int]:
+async def _hub(job: Job, user: User, eyes: Eyes) -> tuple[Observation, int]:
+    contacts = job.services.contacts
     try:
         folder = await contacts.find_hub(user, HUB_FOLDER)
-        if folder is None and dry_run:
+        if folder is None and job.is_dry:
             return Observation(Replica(user.user_id, user.user_principal_name, is_hub=True, folder=""), ()), 0
         folder = folder or await contacts.create_hub(user, HUB_FOLDER)
-        return await contacts.observe(folder.replica), folder.namesakes
+        return await eyes.observe(folder.replica), folder.namesakes
     except MailboxError as error:
-        message = f"Tenant {tenant.tenant_id}: the shared mailbox could not be read. {error.message}"
+        message = f"Tenant {job.tenant.tenant_id}: the shared mailbox could not be read. {error.message}"
         raise TenantError(message, hint=error.hint, code=error.code) from error
 
 
-async def _observe_all(
-    tenant: Tenant, replicas: Sequence[Replica], contacts: ContactStore, progress: Progress
-) -> list[Observation | Unreadable]:
+async def _observe_all(job: Job, replicas: Sequence[Replica], eyes: Eyes) -> list[Observation | Unreadable]:
     places = asyncio.Semaphore(_READERS)
 
     async def observe(replica: Replica) -> Observation | Unreadable:
         async with places:
             try:
-                return await contacts.observe(replica)
+                if job.course.stop:
+                    return Unreadable(replica, Failure(job.course.stop.code, job.course.stop.message, skipped=True))
+                return await eyes.observe(replica)
             except MailboxError as error:
                 return Unreadable(replica, failure_of(error))
             finally:
-                progress.advance(tenant.tenant_id)
+                job.progress.advance(job.tenant.tenant_id)
 
     return await asyncio.gather(*map(observe, replicas))
 

@@ -14,3 +14,6 @@ class RunOptions:
     dry_run: bool = False
     tenants: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    full: bool = False
+    allowed_deletes: int | None = None
+    restores_deletes: bool = False

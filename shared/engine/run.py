@@ -2,19 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 
 from shared.config.model import Settings, Tenant
+from shared.engine.course import Course, StoppedError
+from shared.engine.job import Job
+from shared.engine.lease import Place, alone
 from shared.engine.options import RunOptions
+from shared.engine.record import begun, conclude
 from shared.engine.tenant import sync_tenant
-from shared.errors import ConfigurationError, TenantError
-from shared.ports import Clock, Progress, TenantServices
-from shared.sync.report import Outcome, Problem, RunReport, TenantReport
+from shared.errors import ConfigurationError, HeldError, TenantError
+from shared.ports import Clock, Progress, StateStore, TenantServices
+from shared.sync.report import Outcome, Problem, RunReport, TenantReport, worst
 from shared.telemetry import log_crash, log_event
 
 OpenTenant = Callable[[Tenant], AbstractAsyncContextManager[TenantServices]]
 """Signs in to a tenant and gives what its run talks to; raises `TenantError`."""
+
+Work = Callable[[Job], Awaitable[TenantReport]]
+"""What is done for one tenant; raises `TenantError`, or `StoppedError` when there was no time to begin."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,41 +37,100 @@ class Quiet:
         """Say nothing."""
 
 
-async def run(
-    settings: Settings, options: RunOptions, open_tenant: OpenTenant, clock: Clock, progress: Progress
-) -> RunReport:
-    """Mirror the chosen tenants; raises `ConfigurationError` for a tenant that is not configured."""
-    tenants = _chosen(settings.tenants, options.tenants)
-    started_at = clock.now()
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run needs beside its settings."""
+
+    open_tenant: OpenTenant
+    state: StateStore
+    clock: Clock
+    progress: Progress
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """What all tenants of a run have in common; `deadline` is a moment of the clock's monotonic seconds."""
+
+    options: RunOptions
+    work: Work
+    deadline: float | None
+
+    def is_dry(self, tenant: Tenant) -> bool:
+        return self.options.dry_run or tenant.dry_run
+
+
+async def run(settings: Settings, options: RunOptions, world: World, work: Work = sync_tenant) -> RunReport:
+    """Mirror the chosen tenants, or do other `work` for them, until the time budget is used up.
+
+    Raises `ConfigurationError` for a tenant that is not configured.
+    """
+    tenants = chosen(settings.tenants, options.tenants)
+    started_at = world.clock.now()
+    budget = settings.time_budget_minutes
+    errand = _Errand(options, work, None if budget is None else world.clock.monotonic() + budget * 60)
     log_event(_LOG, logging.INFO, "run_started", run_id=options.run_id, tenants=len(tenants), dry_run=options.dry_run)
-    reports = await asyncio.gather(*(_one(tenant, options, open_tenant, progress) for tenant in tenants))
+    reports = await asyncio.gather(*(_one(tenant, errand, world) for tenant in tenants))
     dry_run = options.dry_run or all(tenant.dry_run for tenant in tenants)
-    return RunReport(options.run_id, started_at, clock.now(), dry_run, tuple(reports), settings.warnings)
+    return RunReport(options.run_id, started_at, world.clock.now(), dry_run, tuple(reports), settings.warnings)
 
 
-def _chosen(tenants: Sequence[Tenant], names: Sequence[str]) -> list[Tenant]:
+def chosen(tenants: Sequence[Tenant], names: Sequence[str]) -> list[Tenant]:
     """The tenants named by id or primary domain, in any case; all of them when none is named."""
     wanted = {name.strip().casefold(): name for name in names}
-    chosen = [one for one in tenants if not wanted or wanted.keys() & _handles(one)]
+    found = [one for one in tenants if not wanted or wanted.keys() & _handles(one)]
     known = {handle for one in tenants for handle in _handles(one)}
     unknown = [name for handle, name in wanted.items() if handle not in known]
     if unknown:
         ids = ", ".join(one.tenant_id for one in tenants)
         raise ConfigurationError([f"Tenant {name} is not configured. Configured are: {ids}." for name in unknown])
-    return chosen
+    return found
 
 
 def _handles(tenant: Tenant) -> set[str]:
     return {tenant.tenant_id.casefold(), tenant.primary_domain.casefold()} - {""}
 
 
-async def _one(tenant: Tenant, options: RunOptions, open_tenant: OpenTenant, progress: Progress) -> TenantReport:
-    """The tenant's report; its failure is a report too."""
+async def _one(tenant: Tenant, errand: _Errand, world: World) -> TenantReport:
+    """The tenant's report. A dry run takes no lease and leaves no record, for it writes nothing."""
+    course = Course(world.clock, errand.deadline)
+    if errand.is_dry(tenant):
+        return await _attempt(tenant, errand, world, course)
     try:
-        async with open_tenant(tenant) as services:
-            return await sync_tenant(tenant, options, services, progress)
+        async with alone(world.state, tenant.tenant_id, errand.options.run_id, world.place, course):
+            report = await _attempt(tenant, errand, world, course)
+            record = begun(errand.options.run_id, course)
+            return await conclude(world.state, tenant, record, report, world.clock)
+    except HeldError as error:
+        return TenantReport(tenant.tenant_id, Outcome.SKIPPED, _problem(error))
     except TenantError as error:
-        problem = Problem("", error.code, error.message, error.hint)
+        return TenantReport(tenant.tenant_id, Outcome.FAILED, _problem(error))
+
+
+def _problem(error: TenantError) -> Problem:
+    return Problem("", error.code, error.message, error.hint)
+
+
+async def _attempt(tenant: Tenant, errand: _Errand, world: World, course: Course) -> TenantReport:
+    """The tenant's report; its failure is a report too, and so is that it was stopped."""
+    try:
+        report = await _work(tenant, errand, world, course)
+    except StoppedError:
+        report = TenantReport(tenant.tenant_id)
+    if course.stop is None:
+        return report
+    return replace(report, outcome=worst((report.outcome, Outcome.PARTIAL)), problems=(course.stop, *report.problems))
+
+
+async def _work(tenant: Tenant, errand: _Errand, world: World, course: Course) -> TenantReport:
+    options = errand.options
+    try:
+        async with world.open_tenant(tenant) as services:
+            return await errand.work(Job(tenant, options, services, world.state, world.progress, course))
+    except TenantError as error:
+        problem = _problem(error)
+    except StoppedError:
+        raise
     except Exception as error:  # noqa: BLE001 - a fault of ours in one tenant must not stop the others
         log_crash(_LOG, "tenant_crashed", error, run_id=options.run_id, tenant_id=tenant.tenant_id)
         message = f"Tenant {tenant.tenant_id}: the run broke off ({type(error).__name__})."

@@ -1,8 +1,8 @@
 """Asking Graph for objects and for whole lists: the dispatcher's answers as rows, faults as values or as our errors."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from shared.errors import MailboxError, TenantError
@@ -16,6 +16,8 @@ from shared.graph.transport import relative_to
 
 _MOST_ROUNDS: Final = 4
 _PAGE_ANSWER_BYTES: Final = 500_000
+Sift = Callable[[Mapping[str, Row]], Awaitable[Collection[str]]]
+"""Tells of a page's rows the ids of those that are of no interest, so that they take no memory."""
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -29,6 +31,15 @@ class Listing:
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
     delta: bool = False
     answer_bytes: int = _PAGE_ANSWER_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A list or delta round that was read to its end: rows by id, ids told as removed, and the link to go on from."""
+
+    rows: Mapping[str, Row] = field(repr=False)
+    removed: tuple[str, ...] = ()
+    delta_link: str = field(default="", repr=False)
 
 
 class Calls:
@@ -61,20 +72,32 @@ class Calls:
         """The object at `path`; raises what its fault means."""
         return wanted(await self.try_get(mailbox, path, headers, where), where)
 
-    async def try_list(self, listing: Listing, where: Where) -> Mapping[str, Row] | Fault:
-        """All rows by id, read to the end, begun anew when a page's link has expired; or the fault that stopped it."""
-        outcome: Mapping[str, Row] | Fault = Fault(0)
+    async def try_round(self, listing: Listing, where: Where) -> Round | Fault:
+        """The whole, begun anew when a page's link has expired; or the fault that stopped it."""
+        outcome: Round | Fault = Fault(0)
         for _ in range(_MOST_ROUNDS):
             outcome = await self._round(listing, where)
             if not isinstance(outcome, Fault) or not restarts_round(outcome):
                 return outcome
         return outcome
 
+    async def try_follow(self, listing: Listing, where: Where, sift: Sift) -> Round | Fault:
+        """The round that a stored link begins (`first`, absolute, followed as it is); never begun anew.
+
+        Raises `MailboxError` for a link that leads elsewhere.
+        """
+        return await self._round(replace(listing, first=self._path_of(listing.first, where)), where, sift)
+
+    async def try_list(self, listing: Listing, where: Where) -> Mapping[str, Row] | Fault:
+        """All rows by id, read to the end; or the fault that stopped it."""
+        outcome = await self.try_round(listing, where)
+        return outcome if isinstance(outcome, Fault) else outcome.rows
+
     async def list(self, listing: Listing, where: Where) -> Mapping[str, Row]:
         """All rows by id; raises what a fault means."""
         return wanted(await self.try_list(listing, where), where)
 
-    async def _round(self, listing: Listing, where: Where) -> Mapping[str, Row] | Fault:
+    async def _round(self, listing: Listing, where: Where, sift: Sift | None = None) -> Round | Fault:
         pager = Pager(listing.first, delta=listing.delta)
         while not pager.done:
             path = listing.first if pager.url == listing.first else self._path_of(pager.url, where)
@@ -85,7 +108,9 @@ class Calls:
             if isinstance(outcome, Fault):
                 return outcome
             _feed(pager, row_in(outcome.body, where), where)
-        return pager.rows
+            if sift and pager.page:
+                pager.drop(await sift(pager.page))
+        return Round(pager.rows, pager.removed, pager.delta_link)
 
     def _path_of(self, url: str, where: Where) -> str:
         """The path of a link in an answer, which is untrusted and must lead to our Graph."""

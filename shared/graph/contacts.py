@@ -10,13 +10,14 @@ from shared.graph import queries, wire
 from shared.graph.answers import Answer, Doubtful, UnreadableBodyError, decode_object
 from shared.graph.batch import SubRequest
 from shared.graph.calls import Calls, Listing, each
+from shared.graph.changes import Follower
 from shared.graph.failures import Scope, Where, error_for
 from shared.graph.faults import Fault, fault_of
 from shared.graph.observe import Reader, first_of
 from shared.graph.pages import Row
-from shared.ports import Clock, HubFolder, User
+from shared.ports import Clock, HubFolder, Known, User
 from shared.sync.contact import EMPTY
-from shared.sync.replica import Card, Draft, Item, Observation, Replica
+from shared.sync.replica import Card, Changes, Draft, Item, Observation, Replica
 from shared.sync.stamp import read_stamp
 
 _HUB_FOLDER: Final = "All Contacts"
@@ -34,6 +35,7 @@ class GraphContactStore:
         self._calls = calls
         self._clock = clock
         self._reader = Reader(calls)
+        self._follower = Follower(calls, self._reader)
         self._injected = {_HUB_FOLDER}
 
     async def find_hub(self, mailbox: User, folder_name: str) -> HubFolder | None:
@@ -77,6 +79,10 @@ class GraphContactStore:
         """Read all of a replica's cards with flag and marker, from whole pages only."""
         return await self._reader.observe(replica, self._names())
 
+    async def changes(self, replica: Replica, delta_link: str, known: Known) -> Changes | None:
+        """Read what changed since the delta link; None when it has expired, is refused or cannot be followed."""
+        return await self._follower.changes(replica, delta_link, known, self._names())
+
     async def read(self, replica: Replica, item_id: str) -> Card:
         """Read one card by id, its note whole."""
         return await self._reader.read(replica, item_id, self._names())
@@ -112,6 +118,17 @@ class GraphContactStore:
         if not isinstance(outcome, Answer):
             raise error_for(_fault_in(outcome), where)
         return await self._updated(replica, item, draft, _row_or_none(outcome.body))
+
+    async def delete(self, replica: Replica, item: Item) -> None:
+        """Move the card to Deleted Items if it is still as `item` says; raises `ItemChangedError` or `ItemGoneError`.
+
+        A DELETE is soft (contact-delete, against contact-permanentdelete).
+        """
+        headers = {**queries.prefer(), "If-Match": f'W/"{item.change_marker}"'}
+        request = SubRequest(replica.mailbox, "DELETE", queries.bare_card(replica, item.item_id), headers)
+        outcome = await self._calls.send(request)
+        if not isinstance(outcome, Answer):
+            raise error_for(_fault_in(outcome), Where(Scope.ITEM, replica.is_hub))
 
     def _names(self) -> tuple[str, ...]:
         return tuple(sorted(self._injected))

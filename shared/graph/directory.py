@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from shared.graph import queries, wire
-from shared.graph.calls import Calls, Listing, wanted
+from shared.graph.calls import Calls, Listing, each, wanted
 from shared.graph.failures import Scope, Where
 from shared.graph.faults import Fault
 from shared.graph.pages import Row
@@ -35,6 +35,18 @@ class GraphDirectory:
             return _users(row for row in wanted(rows, _DIRECTORY).values() if row.get("assignedLicenses"))
         # A filter may also be ignored in silence; what has no licence is not believed to have one.
         return _users(row for row in wanted(rows, _DIRECTORY).values() if row.get("assignedLicenses") != [])
+
+    async def still_licensed(self, user_ids: Sequence[str]) -> Sequence[User]:
+        """Those of these users who have a licence, each read by id, which is not the index's eventual truth."""
+        rows = await each(user_ids, self._one)
+        return _users(row for row in rows if row.get("assignedLicenses"))
+
+    async def _one(self, user_id: str) -> Row:
+        """The user's row, an empty one if there is no such user any more."""
+        row = await self._calls.try_get(_lane(user_id), queries.one_user(user_id), _NO_HEADERS, _DIRECTORY)
+        if isinstance(row, Fault):
+            return {} if row.status in (400, 404) else wanted(row, _DIRECTORY)
+        return row
 
     async def find_user(self, name: str) -> User | None:
         """The user with this UPN (any case), object id or e-mail address; None when there is none."""

@@ -6,12 +6,12 @@ flag is known.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from shared.errors import ItemGoneError, MailboxError
+from shared.errors import ItemError, ItemGoneError, MailboxError
 from shared.graph import queries, wire
-from shared.graph.calls import Calls, Listing, both, each, wanted
+from shared.graph.calls import Calls, Listing, Round, both, each, wanted
 from shared.graph.failures import Scope, Where, error_for, refuses_delta
 from shared.graph.faults import Fault
 from shared.graph.pages import Row
@@ -23,12 +23,22 @@ _IDS_ANSWER_BYTES: Final = 250_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Sighting:
-    """What the listings told: cards, flags by id, and the ids that were seen without their card."""
+class Sighting:
+    """What the listings told: cards, flags by id, the ids that were seen without their card, and where to go on."""
 
     cards: Mapping[str, Row]
     flags: Mapping[str, Row]
     unread: Collection[str] = ()
+    delta_link: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Cards that were read by id, the ids of those that are gone, and why others could not be read."""
+
+    items: tuple[Item, ...] = ()
+    gone: tuple[str, ...] = ()
+    refused: Mapping[str, ItemError] = field(default_factory=dict)
 
 
 class Reader:
@@ -43,10 +53,10 @@ class Reader:
         """All cards of the replica; raises `MailboxError` or `TenantError` and gives nothing if anything is missing."""
         home = wire.Home(replica.mailbox, injected)
         sighting = await self._sight(replica)
-        known, doubtful = _sort(sighting, home)
-        read = await each(doubtful, lambda item_id: self._read_if_there(replica, item_id, home))
-        items = [*known, *(card.item for card in read if card)]
-        return Observation(replica, tuple(sorted(items, key=lambda item: item.item_id)))
+        known, doubtful = sort(sighting, home)
+        read = await self.read_all(replica, doubtful, home)
+        listed = [_as_listed(sighting, item_id, error, home) for item_id, error in read.refused.items()]
+        return Observation(replica, in_order((*known, *read.items, *listed)), sighting.delta_link)
 
     async def read(self, replica: Replica, item_id: str, injected: tuple[str, ...]) -> Card:
         """One card by id; raises `ItemGoneError` and the like."""
@@ -55,20 +65,35 @@ class Reader:
         row = await self._calls.get(replica.mailbox, path, queries.prefer(), where)
         return wire.read_card(row, wire.Home(replica.mailbox, injected))
 
-    async def _read_if_there(self, replica: Replica, item_id: str, home: wire.Home) -> Card | None:
+    async def read_all(self, replica: Replica, item_ids: Collection[str], home: wire.Home) -> Readings:
+        """The cards with these ids, so far as they can be read; raises `MailboxError` or `TenantError`."""
+        outcomes = await each(item_ids, lambda item_id: self._try_read(replica, item_id, home))
+        errors = {item_id: one for item_id, one in zip(item_ids, outcomes, strict=True) if isinstance(one, ItemError)}
+        gone = tuple(item_id for item_id, error in errors.items() if isinstance(error, ItemGoneError))
+        if gone and replica.folder != queries.DEFAULT_FOLDER:
+            await self._check_folder(replica)
+        refused = {item_id: error for item_id, error in errors.items() if item_id not in gone}
+        return Readings(tuple(one.item for one in outcomes if isinstance(one, Card)), gone, refused)
+
+    async def _check_folder(self, replica: Replica) -> None:
+        """Raise `MailboxError` if the folder is gone: its cards answer alike then, and nobody deleted them."""
+        path = queries.one_folder(replica)
+        await self._calls.get(replica.mailbox, path, queries.prefer(), _where(replica))
+
+    async def _try_read(self, replica: Replica, item_id: str, home: wire.Home) -> Card | ItemError:
         try:
             return await self.read(replica, item_id, home.injected)
-        except ItemGoneError:
-            return None
+        except ItemError as error:
+            return error
 
-    async def _sight(self, replica: Replica) -> _Sighting:
+    async def _sight(self, replica: Replica) -> Sighting:
         folder_id = await self._folder_id(replica)
         if not folder_id:
             return await self._listed(replica)
-        cards, flags = await both(self._delta(replica, folder_id), self._flags(replica))
+        cards, flags = await both(self._delta(replica, folder_id), self.flags(replica))
         if isinstance(cards, Fault):
             return await self._listed(replica)
-        return _Sighting(cards, flags)
+        return Sighting(cards.rows, flags, delta_link=cards.delta_link)
 
     async def _folder_id(self, replica: Replica) -> str:
         """The folder's real id, "" if Graph does not tell; the alias is not documented for delta."""
@@ -92,23 +117,24 @@ class Reader:
         parents = (row.get("parentFolderId") for row in rows.values())
         return next((parent for parent in parents if isinstance(parent, str)), "")
 
-    async def _delta(self, replica: Replica, folder_id: str) -> Mapping[str, Row] | Fault:
+    async def _delta(self, replica: Replica, folder_id: str) -> Round | Fault:
         """A whole round; a fault if Graph has no delta here but may have a list."""
         first = queries.delta_round(replica, folder_id)
         listing = Listing(replica.mailbox, first, queries.prefer(queries.DELTA_PAGE), delta=True)
-        rows = await self._calls.try_list(listing, _where(replica))
-        if isinstance(rows, Fault) and not refuses_delta(rows):
-            raise error_for(rows, _where(replica))
-        return rows
+        outcome = await self._calls.try_round(listing, _where(replica))
+        if isinstance(outcome, Fault) and not refuses_delta(outcome):
+            raise error_for(outcome, _where(replica))
+        return outcome
 
-    async def _flags(self, replica: Replica) -> Mapping[str, Row]:
+    async def flags(self, replica: Replica) -> Mapping[str, Row]:
+        """Change marker and flags of all cards, by id."""
         return await self._ids(replica, queries.flag_list(replica))
 
     async def _ids(self, replica: Replica, first: str) -> Mapping[str, Row]:
         listing = Listing(replica.mailbox, first, queries.prefer(queries.IDS_PAGE), answer_bytes=_IDS_ANSWER_BYTES)
         return await self._calls.list(listing, _where(replica))
 
-    async def _listed(self, replica: Replica) -> _Sighting:
+    async def _listed(self, replica: Replica) -> Sighting:
         """The cards by listing, until two passes agree on the ids: pages by offset shift under a concurrent change."""
         listing = Listing(replica.mailbox, queries.whole_list(replica), queries.prefer(queries.LIST_PAGE))
         rows = wanted(await self._calls.try_list(listing, _where(replica)), _where(replica))
@@ -117,7 +143,7 @@ class Reader:
             ids = (await self._ids(replica, queries.id_list(replica))).keys()
             if ids == before:
                 cards = {item_id: row for item_id, row in rows.items() if item_id in ids}
-                return _Sighting(cards, cards, ids - cards.keys())
+                return Sighting(cards, cards, ids - cards.keys())
             before = ids
         raise MailboxError(
             "The mailbox changed all the time while it was read.",
@@ -130,7 +156,12 @@ def _where(replica: Replica) -> Where:
     return Where(Scope.FOLDER, replica.is_hub)
 
 
-def _sort(sighting: _Sighting, home: wire.Home) -> tuple[list[Item], list[str]]:
+def in_order(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The items by id, so that the order of pages and answers does not show."""
+    return tuple(sorted(items, key=lambda item: item.item_id))
+
+
+def sort(sighting: Sighting, home: wire.Home) -> tuple[list[Item], list[str]]:
     """The items that are surely known, and the ids of the cards to read by id."""
     known: list[Item] = []
     doubtful = list(sighting.unread)
@@ -141,6 +172,19 @@ def _sort(sighting: _Sighting, home: wire.Home) -> tuple[list[Item], list[str]]:
         else:
             known.append(wire.read_item(row, flags, home, by_id=False))
     return known, doubtful
+
+
+def _as_listed(sighting: Sighting, item_id: str, error: ItemError, home: wire.Home) -> Item:
+    """The item that Graph lists but does not give by id: one odd card must not hide the rest of its mailbox.
+
+    Without its flags it counts as private, so that nothing of it is shared. Raises `MailboxError` if the list tells
+    too little.
+    """
+    row = sighting.cards.get(item_id)
+    if row is None or not wire.is_whole(row):
+        raise MailboxError(error.message, hint=error.hint, code=error.code) from error
+    flags = _flags_of(row, sighting.flags.get(item_id)) or wire.Flags(private=True)
+    return wire.read_item(row, flags, home, by_id=False)
 
 
 def _flags_of(row: Row, flag_row: Row | None) -> wire.Flags | None:

@@ -98,6 +98,11 @@ def any_marked(mailbox: str, folder_id: str) -> str:
     return f"{folder(mailbox, folder_id)}/contacts?$filter={test}&$select=id&$top=1"
 
 
+def one_folder(replica: Replica) -> str:
+    """The replica's folder itself."""
+    return f"{folder(replica.mailbox, replica.folder)}?$select=id"
+
+
 def default_folder(mailbox: str) -> str:
     """The default contact folder: in no listing, and its name is in the user's language (docs#6273, corso#4176)."""
     return f"{folder(mailbox, DEFAULT_FOLDER)}?$select=id"

@@ -14,15 +14,16 @@ from shared.ports import Clock, TenantServices, Traffic
 
 @asynccontextmanager
 async def open_tenant(
-    tenant: Tenant, credential: TokenSource, clock: Clock, *, trust: str | None = None
+    tenant: Tenant, credential: TokenSource, clock: Clock, *, trust: str | None = None, proxy: str = ""
 ) -> AsyncIterator[TenantServices]:
     """All that one tenant's run talks to, closed at the end; the credential stays open, it is the caller's.
 
-    `trust` is the path of a file of CA certificates, None for the usual ones.
+    `trust` is the path of a file of CA certificates, None for the usual ones; `proxy` the URL of an HTTP proxy, "" for
+    none.
     """
     traffic = Traffic()
     async with (
-        open_transport(tenant.cloud, credential, clock, trust=trust) as transport,
+        open_transport(tenant.cloud, credential, clock, trust=trust, proxy=proxy) as transport,
         Dispatcher(transport, clock, traffic) as dispatcher,
     ):
         calls = Calls(dispatcher, transport.base_url)

@@ -88,7 +88,9 @@ class Transport:
                 self._request(method, url, headers, body), "bytes", None
             )
         except httpx.TransportError as error:
-            never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            never_left = isinstance(
+                error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError
+            )
             return Lost(type(error).__name__, sent=not never_left)
         except (httpx.HTTPError, httpx.InvalidURL, APIError) as error:
             return Lost(type(error).__name__)
@@ -143,14 +145,17 @@ def _parts(url: str) -> _Parts:
 
 @asynccontextmanager
 async def open_transport(
-    cloud: Cloud, credential: TokenSource, clock: Clock, *, trust: str | None = None
+    cloud: Cloud, credential: TokenSource, clock: Clock, *, trust: str | None = None, proxy: str = ""
 ) -> AsyncIterator[Transport]:
-    """Open the SDK's client for one tenant; `trust` is a file of CA certificates, None for the usual ones."""
+    """Open the SDK's client for one tenant.
+
+    `trust` is a file of CA certificates, None for the usual ones; `proxy` the URL of an HTTP proxy, "" for none.
+    """
     import httpx  # noqa: PLC0415 - the SDK takes long to load and is not needed before
 
     verify = ssl.create_default_context(cafile=trust) if trust else True
     limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=30)
-    wire = httpx.AsyncHTTPTransport(verify=verify, http2=False, limits=limits)
+    wire = httpx.AsyncHTTPTransport(verify=verify, http2=False, limits=limits, proxy=proxy or None)
     renewable = _Renewable(credential, clock)
     try:
         yield _transport(cloud, renewable, wire)

@@ -63,6 +63,11 @@ def is_whole(row: Row) -> bool:
     return all(name in row for name in _ALWAYS_SENT) and bool(change_marker(row))
 
 
+def is_complete(row: Row) -> bool:
+    """Whether all that is selected was sent; a delta link keeps the selection of the release that began with it."""
+    return is_whole(row) and all(name in row for name in FIELDS)
+
+
 def note_of(row: Row) -> str:
     """The note as it was sent."""
     return _text(row.get("personalNotes"))

@@ -1,7 +1,7 @@
 """The state's rows as versioned JSON: every row says which format it is written in, and an old format stays readable.
 
 Written are the mirrored fields, ids, numbers and times; a contact's note is not a field, so it cannot get here. Times
-are UTC. Whatever cannot be read raises `StateDamagedError`.
+are UTC. What cannot be read raises `StateDamagedError`, a newer release's row `StateError`.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from shared.errors import StateDamagedError
+from shared.errors import StateDamagedError, StateError
 from shared.sync.contact import ADDRESS_PARTS, FIELDS, Contact, Email, FieldValue, PostalAddress
 from shared.sync.mergebase import Version
 from shared.sync.records import Checkpoint, Holder, Quarantined, RunRecord, StoredLink
@@ -21,7 +21,9 @@ FORMAT: Final = 1
 """The format that is written. A change of meaning takes the next number, and the old one's reader stays."""
 
 _HINT: Final = "Nothing to do: the run goes on without it, reads everything and rebuilds it."
-_NEWER_HINT: Final = "Install the newer release again, or go on: the state is then rebuilt, its history is not."
+_NEWER_HINT: Final = (
+    "Install the newer release again. Or set another STATE_URL: the state is rebuilt there, its history is not."
+)
 
 
 class _Row(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
@@ -36,6 +38,8 @@ class _VersionRow(_Row, omit_defaults=True, gc=False, kw_only=True):
     by: str
     run_id: str = ""
     deleted: bool = False
+    created_by: str = ""
+    new: bool = False
 
 
 class _LinkRow(_Row, omit_defaults=True, gc=False, kw_only=True):
@@ -45,6 +49,8 @@ class _LinkRow(_Row, omit_defaults=True, gc=False, kw_only=True):
     change_marker: str
     base: int
     residue: dict[str, Any] = {}
+    ours: bool = False
+    withheld: bool = False
 
 
 class _QuarantineRow(msgspec.Struct, gc=False):
@@ -66,6 +72,7 @@ class _CheckpointRow(_Row, omit_defaults=True, gc=False, kw_only=True):
     enrolled_at: datetime | None = None
     succeeded_at: datetime | None = None
     read_whole_at: datetime | None = None
+    newest: int = 0
 
 
 class _RunRow(_Row, omit_defaults=True, gc=False, kw_only=True):
@@ -106,6 +113,8 @@ def encode_version(version: Version) -> bytes:
             by=version.by,
             run_id=version.run_id,
             deleted=version.is_deleted,
+            created_by=version.created_by,
+            new=version.is_new,
         )
     )
 
@@ -121,6 +130,8 @@ def decode_version(row: bytes) -> Version:
         read.by,
         read.run_id,
         read.deleted,
+        read.created_by,
+        read.new,
     )
 
 
@@ -135,6 +146,8 @@ def encode_link(link: StoredLink) -> bytes:
             change_marker=link.change_marker,
             base=link.base,
             residue=_fields_json(link.residue),
+            ours=link.is_ours,
+            withheld=link.is_withheld,
         )
     )
 
@@ -144,7 +157,8 @@ def decode_link(row: bytes) -> StoredLink:
     read = _read(_link, row, "link")
     sync_id = SyncId(read.sync_id)
     residue = MappingProxyType(_fields(read.residue))
-    return StoredLink(read.mailbox, read.item_id, sync_id, read.change_marker, read.base, residue)
+    place = read.mailbox, read.item_id, sync_id, read.change_marker, read.base
+    return StoredLink(*place, residue, is_ours=read.ours, is_withheld=read.withheld)
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -165,6 +179,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
             enrolled_at=_utc_or_none(checkpoint.enrolled_at),
             succeeded_at=_utc_or_none(checkpoint.succeeded_at),
             read_whole_at=_utc_or_none(checkpoint.read_whole_at),
+            newest=checkpoint.newest,
         )
     )
 
@@ -186,6 +201,7 @@ def decode_checkpoint(row: bytes) -> Checkpoint:
         enrolled_at=_utc_or_none(read.enrolled_at),
         succeeded_at=_utc_or_none(read.succeeded_at),
         read_whole_at=_utc_or_none(read.read_whole_at),
+        newest=read.newest,
     )
 
 
@@ -245,7 +261,7 @@ def _refuse_newer(row: bytes, kind: str) -> None:
         return
     if number > FORMAT:
         sentence = f"A {kind} in the state is of format {number}; this release reads formats up to {FORMAT}."
-        raise StateDamagedError(sentence, hint=_NEWER_HINT)
+        raise StateError(sentence, hint=_NEWER_HINT)
 
 
 def _fields_json(fields: Mapping[str, FieldValue | None]) -> dict[str, object]:

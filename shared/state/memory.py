@@ -108,6 +108,13 @@ class MemoryStateStore:
     async def run(self, tenant_id: str, run_id: str) -> RunRecord | None:
         return self._of(tenant_id).runs.get(run_id)
 
+    async def prune_runs(self, tenant_id: str, before: datetime) -> int:
+        runs = self._of(tenant_id).runs
+        old = [run_id for run_id, record in runs.items() if record.started_at < before]
+        for run_id in old:
+            del runs[run_id]
+        return len(old)
+
     async def forget_tenant(self, tenant_id: str) -> None:
         self._tenants.pop(tenant_id, None)
 

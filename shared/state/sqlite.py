@@ -149,6 +149,13 @@ class SqliteStateStore:
         query = "SELECT data FROM runs WHERE tenant = ? AND run_id = ?"
         return next(iter(await self._all(query, (tenant_id, run_id), codec.decode_run)), None)
 
+    async def prune_runs(self, tenant_id: str, before: datetime) -> int:
+        def work(db: sqlite3.Connection) -> int:
+            condition = "DELETE FROM runs WHERE tenant = ? AND started_at < ?"
+            return db.execute(condition, (tenant_id, _text(before))).rowcount
+
+        return await self._file.do(work, write=True)
+
     async def forget_tenant(self, tenant_id: str) -> None:
         def work(db: sqlite3.Connection) -> None:
             for table in _TABLES:

@@ -147,6 +147,17 @@ class TableStateStore:
         found = await self._partition(f"{key(tenant_id)}.report.{key(run_id)}")
         return next((codec.decode_run(data) for _, data in values(found)), None)
 
+    async def prune_runs(self, tenant_id: str, before: datetime) -> int:
+        tenant = key(tenant_id)
+        since = number_key(_LATEST - int(before.timestamp() * 1_000_000))
+        old = await self._table.query(f"PartitionKey eq '{tenant}.runs' and RowKey gt '{since}/'")
+        runs = [codec.decode_run(data) for _, data in values(old)]
+        for run in runs:
+            partition = f"{tenant}.report.{key(run.run_id)}"
+            await self._table.erase(partition, [row.key for row in await self._partition(partition)])
+        await self._table.erase(f"{tenant}.runs", [row.key for row in old])
+        return len(runs)
+
     async def forget_tenant(self, tenant_id: str) -> None:
         tenant = key(tenant_id)
         condition = f"PartitionKey ge '{tenant}.' and PartitionKey lt '{tenant}/'"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.sync.contact import FieldValue
-from shared.sync.plan import CreateContact, StampContact, UpdateContact, lacks_stamp
+from shared.sync.plan import CreateContact, DeleteContact, Operation, StampContact, UpdateContact, lacks_stamp
 from shared.sync.replica import Card, Draft, Item
 from shared.sync.rules import Rules
 from shared.sync.stamp import read_stamp, write_stamp
@@ -20,7 +20,7 @@ MAX_EMAILS: Final = 3
 def new_draft(operation: CreateContact) -> Draft:
     """The body of a new card: the contact, its stamp, its marker."""
     stamp = operation.stamp
-    return Draft(operation.contact.fields, write_stamp("", stamp), stamp.sync_id)
+    return Draft(operation.version.contact.fields, write_stamp("", stamp), stamp.sync_id)
 
 
 def draft_for(operation: UpdateContact | StampContact, card: Card, rules: Rules) -> Draft | None:
@@ -40,6 +40,11 @@ def draft_for(operation: UpdateContact | StampContact, card: Card, rules: Rules)
     return Draft(fields, write_stamp(text, operation.stamp), operation.stamp.sync_id, card.item.unaddressed)
 
 
+def may_delete(operation: DeleteContact, now: Item, rules: Rules) -> bool:
+    """Whether the card, as it is now, is still what was agreed on: an edit beats a deletion, and private is private."""
+    return not rules.withholds(now) and not now.contact.differing(operation.link.ancestor())
+
+
 def _still_wanted(operation: UpdateContact, now: Item) -> dict[str, FieldValue | None]:
     planned, contact = operation.item.contact, now.contact
     return {
@@ -56,8 +61,8 @@ def _fits(name: str, value: FieldValue | None, now: Item) -> bool:
     return len(now.unaddressed) + (len(value) if isinstance(value, tuple) else 0) <= MAX_EMAILS
 
 
-def planned_fields(operation: UpdateContact | StampContact | CreateContact) -> Mapping[str, FieldValue | None]:
+def planned_fields(operation: Operation) -> Mapping[str, FieldValue | None]:
     """The fields that an operation is about, for a report."""
     if isinstance(operation, CreateContact):
-        return operation.contact.fields
+        return operation.version.contact.fields
     return operation.fields if isinstance(operation, UpdateContact) else {}

@@ -10,13 +10,17 @@ from shared.sync.contact import Contact, FieldValue
 from shared.sync.replica import Item
 from shared.sync.stamp import SyncId
 
+UNDO: Final = "undo"
+"""Who speaks where a run is undone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """A value that a hub contact has had; `number` rises over the whole tenant, `by` is a mailbox's id or "undo".
 
     `created_by` is the stamp's tag of that name. A deletion is a version too (a tombstone): `is_deleted`, with the
-    content that was deleted, to be undone from.
+    content that was deleted, to be undone from. `is_new` if the hub had no card of the contact before: a first
+    version without it only says that nothing is remembered from before.
     """
 
     number: int
@@ -27,6 +31,12 @@ class Version:
     run_id: str = ""
     is_deleted: bool = False
     created_by: str = ""
+    is_new: bool = False
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether its creation was undone: the mirror's copies go, under any policy, and a person's own card stays."""
+        return self.is_deleted and self.by == UNDO
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +74,8 @@ class Memory:
 
 
 NO_MEMORY: Final = Memory(MappingProxyType({}), MappingProxyType({}))
+
+Removals = Mapping[SyncId, frozenset[str]]
+"""By contact, the mailboxes whose complete reading proves that the remembered card is gone."""
+
+NOTHING_GONE: Final[Removals] = MappingProxyType({})

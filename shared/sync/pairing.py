@@ -9,7 +9,7 @@ judged by what the contact will be after this run, so that the next run judges t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -17,7 +17,7 @@ from enum import IntEnum
 from shared.sync.contact import Contact
 from shared.sync.identity import Key, Keys, derived_sync_id, keys_of, name_of, next_sync_id, share_a_word
 from shared.sync.merge import merge, voices_of
-from shared.sync.mergebase import Memory
+from shared.sync.mergebase import NOTHING_GONE, Memory, Removals
 from shared.sync.replica import Item
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
@@ -67,13 +67,17 @@ class _Claim:
         return (self.by, self.item.created_at, self.item.item_id)
 
 
-def pair(items: Iterable[Item], hub: str, rules: Rules, memory: Memory) -> Pairing:
-    """Pair the items of all readable replicas; `hub` is the mailbox id of the hub."""
+def pair(items: Iterable[Item], hub: str, rules: Rules, memory: Memory, gone: Removals = NOTHING_GONE) -> Pairing:
+    """Pair the items that were read; `hub` is the mailbox id of the hub.
+
+    A remembered card that was not read, and is not `gone`, keeps its place.
+    """
     visible: list[Item] = []
     withheld: list[Item] = []
     for item in sorted(items, key=_place_of):
         (withheld if rules.withholds(item) else visible).append(item)
     pairs = _Pairs(hub, rules, memory)
+    pairs.reserve({_place_of(item) for item in (*visible, *withheld)}, gone)
     pairs.withhold(withheld)
     strangers = pairs.settle_claims(visible)
     pairs.settle_strangers(strangers)
@@ -94,6 +98,13 @@ class _Pairs:
         self._spare: dict[SyncId, dict[str, Item]] = defaultdict(dict)
         self._unlike: list[tuple[Item, Item]] = []
         self._keys = Keys({})
+        self._reserved: set[tuple[SyncId, str]] = set()
+
+    def reserve(self, read: Container[tuple[str, str]], gone: Removals) -> None:
+        """Keep the places of the remembered cards that were not read because they have not changed."""
+        for place, link in self._memory.links.items():
+            if place not in read and link.mailbox not in gone.get(link.sync_id, ()):
+                self._reserved.add((link.sync_id, link.mailbox))
 
     def result(self, withheld: Iterable[Item]) -> Pairing:
         occupied = {sync_id: frozenset(mailboxes) for sync_id, mailboxes in self._occupied.items()}
@@ -119,7 +130,8 @@ class _Pairs:
         """Place what a link, a marker or a stamp identifies; return the strangers, which only their content does."""
         claims, strangers = self._claims(items)
         holders, spare = _one_per_mailbox(claims)
-        faces = {sync_id: self._faces_of(sync_id, cards) for sync_id, cards in holders.items()}
+        faces = {sync_id: dict(self._faces_of(sync_id, cards)) for sync_id, cards in holders.items()}
+        self._add_remembered(faces)
         strangers += self._copies(spare, faces)
         self._keys = self._agree_on_keys(faces, strangers)
         self._place_all(holders, faces)
@@ -134,7 +146,7 @@ class _Pairs:
                 claims.append(claim)
             else:
                 others.append(_Claim(item, derived_sync_id(self._rules.tenant_id, item), _By.ORIGIN))
-        known = {claim.sync_id for claim in claims}
+        known = {claim.sync_id for claim in claims} | self._memory.versions.keys()
         claims += [other for other in others if other.sync_id in known]
         return claims, [other.item for other in others if other.sync_id not in known]
 
@@ -144,6 +156,13 @@ class _Pairs:
         voices = voices_of(sync_id, cards, self._hub, self._memory)
         merged = merge(sync_id, voices, self._memory.versions.get(sync_id))
         return dict.fromkeys(cards, merged.contact)
+
+    def _add_remembered(self, faces: dict[SyncId, dict[str, Contact]]) -> None:
+        """The hub's face of every living contact, also of those of which no card was read."""
+        for sync_id, version in self._memory.versions.items():
+            if not version.is_deleted:
+                theirs = faces.setdefault(sync_id, {})
+                theirs.setdefault(self._hub, next(iter(theirs.values()), version.contact))
 
     def _copies(self, spare: Iterable[_Claim], faces: Faces) -> Iterator[Item]:
         """People copy cards: a copy made into somebody else goes free, any other is a duplicate."""
@@ -164,10 +183,11 @@ class _Pairs:
         known = {sync_id for sync_id, cards in holders.items() if self._hub in cards}
         known |= {sync_id for sync_id, mailboxes in self._occupied.items() if self._hub in mailboxes}
         known |= self._memory.versions.keys()
-        for sync_id in sorted(holders, key=lambda sync_id: (sync_id not in known, sync_id)):
-            keys = self._keys_of(faces[sync_id])
-            other = None if sync_id in known else self._namesake(sync_id, holders[sync_id], keys)
-            self._place(other or sync_id, holders[sync_id])
+        for sync_id in sorted(holders.keys() | faces.keys(), key=lambda sync_id: (sync_id not in known, sync_id)):
+            cards, keys = holders.get(sync_id, {}), self._keys_of(faces[sync_id])
+            other = None if sync_id in known else self._namesake(sync_id, cards, keys)
+            if cards:
+                self._place(other or sync_id, cards)
             for key in keys:
                 self._by_key[key].append(other or sync_id)
 
@@ -189,7 +209,9 @@ class _Pairs:
         return None
 
     def _is_taken(self, sync_id: SyncId, mailbox: str) -> bool:
-        return mailbox in self._cards[sync_id] or mailbox in self._occupied.get(sync_id, ())
+        if mailbox in self._occupied.get(sync_id, ()) or (sync_id, mailbox) in self._reserved:
+            return True
+        return mailbox in self._cards.get(sync_id, ())
 
     def _place(self, sync_id: SyncId, cards: Cards) -> None:
         held = self._cards.setdefault(sync_id, {})

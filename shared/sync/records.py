@@ -38,6 +38,8 @@ class Checkpoint:
     enrolled_at: datetime | None = None
     succeeded_at: datetime | None = None
     read_whole_at: datetime | None = None
+    newest: int = 0
+    """In the hub's checkpoint: the number of the tenant's newest version."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,29 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A replica that was read to its end."""
+    """A replica that was read to its end: all of it, or (not `is_whole`) all that changed since the last time.
+
+    `removed` are the ids of items that are gone since then. `watermark` says up to which version the replica is known
+    to be up to date, but for the contacts in `pending`; of a whole reading everything is compared anyway.
+    """
 
     replica: Replica
     items: tuple[Item, ...]
+    delta_link: str = field(default="", repr=False)
+    removed: tuple[str, ...] = ()
+    is_whole: bool = True
+    watermark: int = 0
+    pending: tuple[SyncId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All that changed in a replica since a delta link: items with their flags known, and ids of removed items."""
+
+    replica: Replica
+    items: tuple[Item, ...]
+    removed: tuple[str, ...]
+    delta_link: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ Outcomes only escalate: a tenant that is `partial` left something undone (a fail
 is `failed` was not mirrored, one that is `skipped` was held by another run. The run's outcome is its worst tenant's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from shared.sync.contact import FieldValue, field_json
 from shared.sync.draft import planned_fields
 from shared.sync.merge import Conflict, Word
-from shared.sync.plan import CreateContact, Operation, StampContact
+from shared.sync.plan import CreateContact, DeleteContact, Operation, StampContact, UpdateContact
 
 
 class Outcome(StrEnum):
@@ -80,6 +82,12 @@ class GraphCounts:
         }
 
 
+ACTIONS: Final[Mapping[type[Operation], str]] = MappingProxyType(
+    {CreateContact: "create", UpdateContact: "update", StampContact: "stamp", DeleteContact: "delete"}
+)
+"""Every operation in one word."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedOperation:
     """One write that a dry run would make."""
@@ -91,15 +99,12 @@ class PlannedOperation:
     @property
     def action(self) -> str:
         """The operation in one word."""
-        if isinstance(self.operation, CreateContact):
-            return "create"
-        return "stamp" if isinstance(self.operation, StampContact) else "update"
+        return ACTIONS[type(self.operation)]
 
     @property
     def name(self) -> str:
         """What a person calls the contact."""
-        operation = self.operation
-        contact = operation.contact if isinstance(operation, CreateContact) else operation.item.contact
+        contact = self.operation.version.contact
         return contact.text("displayName") or contact.primary_email
 
     @property

@@ -43,10 +43,10 @@ def test_an_empty_body_asks_for_everything() -> None:
 
 
 def test_what_was_asked_for_is_what_the_message_carries() -> None:
-    """Dry run, tenant and users reach the run; `full` is taken."""
+    """Dry run, tenant, users and the wish to read everything reach the run."""
     answer = _ask({"dryRun": True, "tenant": CONTOSO, "users": [" ada@contoso.example "], "full": True})
     assert answer.status == 202
-    assert _options(answer) == RunOptions("run-1", True, (CONTOSO,), ("ada@contoso.example",))
+    assert _options(answer) == RunOptions("run-1", True, (CONTOSO,), ("ada@contoso.example",), full=True)
 
 
 @pytest.mark.parametrize("name", [FABRIKAM.upper(), " Fabrikam.Example "])

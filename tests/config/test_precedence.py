@@ -24,6 +24,7 @@ SHARED = [
     ("EXCLUDE_CATEGORIES", "ExcludeCategories", "exclude_categories", [["a"], ["b"], ["c"]], ()),
     ("EXCLUDE_PRIVATE", "ExcludePrivate", "exclude_private", [False, True, False], True),
     ("FULL_RECONCILE_HOURS", "FullReconcileHours", "full_reconcile_hours", [1, 2, 3], 168),
+    ("HISTORY_DAYS", "HistoryDays", "history_days", [1, 2, 3], 90),
     ("CLOUD", "Cloud", "cloud", ["AzureChinaCloud", "AzureUSGovernment", "AzureChinaCloud"], "AzureCloud"),
 ]
 

@@ -154,6 +154,7 @@ class Emulator:
             f"{_SETTING}GRAPH_URL": self.graph_url,
             f"{_SETTING}AUTHORITY_URL": self.authority_url,
             f"{_SETTING}MICROSOFT_TENANTS_JSON": json.dumps(tenants),
+            f"{_SETTING}STATE_URL": "memory:",
             "SSL_CERT_FILE": self.ca_file,
         }
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from shared.bootstrap import sync
 from shared.engine.options import RunOptions
+from shared.ports import StateStore
+from shared.state.memory import MemoryStateStore
 from shared.sync.report import RunReport, TenantReport
 from tests.emulator import Emulator
 
@@ -19,6 +21,7 @@ class Office:
     def __init__(self, emulator: Emulator, *people: str, domain: str = "contoso.com") -> None:
         self.emulator = emulator
         self.domain = domain
+        self.state: StateStore = MemoryStateStore()
         self.tenant = emulator.add_tenant(None, domain=domain)
         self.tenant.add_shared_mailbox(f"hub@{domain}")
         self.people = list(people)
@@ -54,7 +57,9 @@ class Office:
         environ = self.emulator.environment()
         tenants = json.loads(environ[f"{PREFIX}MICROSOFT_TENANTS_JSON"])
         environ[f"{PREFIX}MICROSOFT_TENANTS_JSON"] = json.dumps([{**tenant, **settings} for tenant in tenants])
-        return await sync(environ, options or RunOptions(), trust=self.emulator.ca_file, clock=self.emulator.clock)
+        return await sync(
+            environ, options or RunOptions(), trust=self.emulator.ca_file, clock=self.emulator.clock, state=self.state
+        )
 
     async def report(self, options: RunOptions | None = None, **settings: object) -> TenantReport:
         """One run, and what it says of this tenant."""

@@ -117,6 +117,37 @@ async def test_a_card_deleted_while_it_is_read_is_left_out() -> None:
     assert names(observation) == ["Here"]
 
 
+@pytest.mark.parametrize("sovereign", [True, False])
+async def test_a_card_that_cannot_be_read_by_id_hides_no_other(*, sovereign: bool) -> None:
+    """It is as the listing tells, without the stamp of a note that may be cut; its flags are known all the same."""
+    stamp = Stamp(SyncId(GUID), ANNA, "2026-01-01T00:00:00Z", ANNA)
+    async with Emulator(switches=Switches(national_cloud=sovereign)) as emulator:
+        tenant = staffed(emulator)
+        box = tenant.mailbox(ANNA)
+        card = box.add_contact({"displayName": "Odd", "personalNotes": write_stamp("\r\n" + "long text " * 60, stamp)})
+        box.add_contact({"displayName": "Fine"})
+        emulator.faults.add(Fault(action=Answer(500, "ErrorCorruptData"), path=rf"contacts/{card}", count=None))
+        async with opened(emulator, tenant) as services:
+            observation = await services.contacts.observe(await spoke(services))
+    assert names(observation) == ["Fine", "Odd"]
+    assert [(item.stamp, item.private) for item in observation.items] == [(None, False)] * 2
+
+
+async def test_a_card_whose_flags_cannot_be_read_counts_as_private() -> None:
+    """Saved while it was read, and not given by id: nothing of it may be shared."""
+    async with Emulator() as emulator:
+        tenant = staffed(emulator)
+        box = tenant.mailbox(ANNA)
+        card = box.add_contact({"displayName": "Odd"})
+        touch = Run(then=lambda: box.edit_contact(card, {"title": "Dr"}))
+        for path in ("contacts/delta", "contacts$"):
+            emulator.faults.add(Fault(action=touch, method="GET", path=path, mailbox=ANNA))
+        emulator.faults.add(Fault(action=Answer(500, "ErrorCorruptData"), path=rf"contacts/{card}", count=None))
+        async with opened(emulator, tenant) as services:
+            (item,) = (await services.contacts.observe(await spoke(services))).items
+    assert item.private
+
+
 @pytest.mark.parametrize(
     "form", ["sync_state_not_found", "location", "sync_state_invalid", "resync_required", "parameter"]
 )

@@ -56,6 +56,27 @@ def test_a_removal_in_the_first_round_is_no_error() -> None:
     pager.feed(page({"id": "9", "@removed": {"reason": "changed"}}, delta_link="/d"))
     assert pager.done
     assert not pager.rows
+    assert pager.removed == ("9",)
+
+
+def test_the_last_occurrence_decides_what_is_removed() -> None:
+    """An id is among the rows or among the removed, never in both."""
+    pager = Pager("/a", delta=True)
+    gone: list[Page] = [{"id": row_id, "@removed": {"reason": "deleted"}} for row_id in "12"]
+    pager.feed(page({"id": "2"}, *gone, next_link="/b"))
+    pager.feed(page({"id": "1"}, gone[1], delta_link="/d"))
+    assert (list(pager.rows), pager.removed) == (["1"], ("2",))
+
+
+def test_a_dropped_row_counts_when_it_comes_again() -> None:
+    """A page's rows may be let go; what a later page tells is judged by itself."""
+    pager = Pager("/a", delta=True)
+    pager.feed(page({"id": "1", "title": "Mr"}, {"id": "2"}, {"id": "3", "@removed": {}}, next_link="/b"))
+    assert list(pager.page) == ["1", "2"]
+    pager.drop(["1", "2", "3"])
+    pager.feed(page({"id": "1", "surname": "Ek"}, delta_link="/d"))
+    assert dict(pager.rows) == {"1": {"id": "1", "surname": "Ek"}}
+    assert pager.removed == ("3",)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +143,5 @@ def test_page_borders_do_not_matter(rows: list[tuple[str, Mapping[str, int] | No
         cut.feed(page(*chunk, next_link=f"/{number}"))
     cut.feed(page(delta_link="/d"))
     assert dict(cut.rows) == dict(whole.rows)
+    assert cut.removed == whole.removed
+    assert not cut.rows.keys() & set(cut.removed)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import StateDamagedError
+from shared.errors import StateDamagedError, StateError
 from shared.state import codec
 from shared.sync.contact import ADDRESS_PARTS, FIELDS, Contact, FieldValue, normalise
 from shared.sync.mergebase import Version
@@ -22,8 +23,10 @@ from tests.state.builders import FULL, checkpoint, holder, link, run, version
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDED: dict[str, object] = {
     "version": Version(7, guid(1), FULL, at(1), "mailbox-1", "run-1", is_deleted=True),
+    "version-new": Version(3, guid(3), Contact({}), at(0), "m1", "run-1", created_by="ann@contoso.com", is_new=True),
     "version-small": Version(1, guid(2), Contact({}), at(0), "undo"),
     "link": StoredLink("m1", "AAMk/+=", guid(1), "CQAA", 7, MappingProxyType({**FULL.fields, "jobTitle": None})),
+    "link-ours": StoredLink("m1", "AAMk", guid(1), "CQAA", 7, is_ours=True, is_withheld=True),
     "link-small": StoredLink("m1", "AAMk", guid(1), "", 0),
     "checkpoint": Checkpoint(
         "m1",
@@ -37,6 +40,7 @@ RECORDED: dict[str, object] = {
         at(2),
         at(3),
     ),
+    "checkpoint-hub": Checkpoint("m3", "hub@contoso.com", "AAMk=", watermark=42, newest=43),
     "checkpoint-small": Checkpoint("m2", "ann@contoso.com"),
     "run": RunRecord("run-1", at(0), at(1), "ok", 7, {"step1": {"created": 3}, "problems": [], "error": None}),
     "run-small": RunRecord("run-2", at(0), None, "running"),
@@ -136,7 +140,7 @@ def test_a_newer_format_is_not_guessed_at(kind: str) -> None:
     """The sentence says that the release is too old, even if the row looks readable."""
     row = json.loads((FIXTURES / f"format-1-{kind}.json").read_bytes())
     for changed in ({**row, "format": 2}, {"format": 2, "everything": "else"}):
-        with pytest.raises(StateDamagedError, match="format 2; this release reads formats up to 1"):
+        with pytest.raises(StateError, match="format 2; this release reads formats up to 1"):
             DECODERS[kind](json.dumps(changed).encode())
     with pytest.raises(StateDamagedError):
         DECODERS[kind](json.dumps({**row, "format": 0}).encode())
@@ -149,6 +153,15 @@ def test_format_1_stays_readable_for_ever(name: str) -> None:
     found = DECODERS[name.partition("-")[0]]((FIXTURES / f"format-1-{name}.json").read_bytes())
     assert found == expected
     assert fields_of(found) == fields_of(expected)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_no_field_is_forgotten(kind: str) -> None:
+    """Some recorded row has another value than the default in each field, so the tests above see every field."""
+    recorded: list[Any] = [value for name, value in RECORDED.items() if name.partition("-")[0] == kind]
+    for field in fields(recorded[0]):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        assert any(getattr(value, field.name) != default for value in recorded), field.name
 
 
 @pytest.mark.parametrize("name", RECORDED)

@@ -333,6 +333,18 @@ class TestRuns:
         await store.save_run(tenant, large)
         assert await store.run(tenant, "run-1") == large
 
+    async def test_old_runs_are_forgotten_with_their_reports(self, store: StateStore, tenant: str) -> None:
+        """Those that began before the moment go, the one that began right then stays; other tenants are left alone."""
+        for number in range(4):
+            await store.save_run(tenant, run(f"run-{number}", hours=number, created=number))
+        await store.save_run(f"{tenant}-b", run("run-0"))
+        assert await store.prune_runs(tenant, at(2)) == 2
+        assert [one.run_id for one in await store.runs(tenant)] == ["run-3", "run-2"]
+        assert await store.run(tenant, "run-1") is None
+        assert await store.run(tenant, "run-2") == run("run-2", hours=2, created=2)
+        assert len(await store.runs(f"{tenant}-b")) == 1
+        assert await store.prune_runs(tenant, at(2)) == 0
+
     async def test_odd_run_ids(self, store: StateStore, tenant: str) -> None:
         """A run's id may come from outside: a message of a queue, a pipeline's job."""
         for number, run_id in enumerate(ODD_IDS):

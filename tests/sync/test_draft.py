@@ -9,7 +9,7 @@ from shared.sync.draft import draft_for, new_draft, planned_fields
 from shared.sync.plan import CreateContact, StampContact, UpdateContact
 from shared.sync.replica import Card, Draft, Item
 from shared.sync.stamp import Stamp
-from tests.builders import RULES, card, contact, guid, spoke
+from tests.builders import RULES, card, contact, guid, spoke, version
 
 S = guid(1)
 ANN = spoke("ann")
@@ -21,7 +21,7 @@ SEEN = card("ann", ANNA, sync_id=S)
 
 def update(**fields: FieldValue | None) -> UpdateContact:
     """An update planned on the card as it was seen."""
-    return UpdateContact(ANN, SEEN, fields, STAMP)
+    return UpdateContact(ANN, version(ANNA), STAMP, SEEN, fields)
 
 
 def now(item: Item = SEEN, note: str = OLD_NOTE, **fields: object) -> Card:
@@ -40,7 +40,7 @@ def draft(operation: UpdateContact | StampContact, found: Card) -> Draft:
 
 def test_a_new_card_holds_contact_stamp_and_marker() -> None:
     """Created in one write, so that a cut-off run cannot leave it unmarked."""
-    found = new_draft(CreateContact(ANN, ANNA, STAMP))
+    found = new_draft(CreateContact(ANN, version(ANNA), STAMP))
     assert (found.fields, found.notes, found.marker) == (ANNA.fields, STAMP.line(), S)
 
 
@@ -77,18 +77,18 @@ def test_a_planned_name_is_the_one_sent() -> None:
 def test_a_card_without_a_name_is_not_given_one() -> None:
     """With UpdateExisting off a nameless card is stamped and nothing else."""
     nameless = card("ann", contact(mobilePhone="1"))
-    assert draft(StampContact(ANN, nameless, STAMP), Card(nameless, "")).fields == {}
+    assert draft(StampContact(ANN, version(ANNA), STAMP, nameless), Card(nameless, "")).fields == {}
 
 
 def test_a_stamp_is_written_where_it_is_missing() -> None:
     """Onto whatever note there is now, with the display name and no other field."""
-    found = draft(StampContact(ANN, SEEN, STAMP), now(replace(SEEN, stamp=None), "Tea"))
+    found = draft(StampContact(ANN, version(ANNA), STAMP, SEEN), now(replace(SEEN, stamp=None), "Tea"))
     assert found == Draft({"displayName": "Anna Meier"}, f"Tea\r\n{STAMP.line()}", S)
 
 
 def test_a_stamp_that_has_come_meanwhile_is_not_written_again() -> None:
     """Another run was faster."""
-    assert draft_for(StampContact(ANN, SEEN, STAMP), now(), RULES) is None
+    assert draft_for(StampContact(ANN, version(ANNA), STAMP, SEEN), now(), RULES) is None
 
 
 def test_a_lost_stamp_is_written_even_if_all_fields_are_taken() -> None:
@@ -105,7 +105,9 @@ def test_a_card_that_has_become_private_is_not_touched(hidden: Item) -> None:
     """Not even with a stamp."""
     rules = replace(RULES, exclude_categories=frozenset({"mine"}))
     assert draft_for(update(mobilePhone="2"), Card(hidden, ""), rules) is None
-    assert draft_for(StampContact(ANN, SEEN, STAMP), Card(replace(hidden, marker=None), ""), rules) is None
+    assert (
+        draft_for(StampContact(ANN, version(ANNA), STAMP, SEEN), Card(replace(hidden, marker=None), ""), rules) is None
+    )
 
 
 def emails(*addresses: str) -> FieldValue | None:
@@ -139,9 +141,9 @@ def test_clearing_the_addresses_leaves_such_a_slot() -> None:
 
 def test_the_report_names_the_fields_of_an_operation() -> None:
     """All of a new card, those of an update, none of a stamp."""
-    assert planned_fields(CreateContact(ANN, ANNA, STAMP)) == ANNA.fields
+    assert planned_fields(CreateContact(ANN, version(ANNA), STAMP)) == ANNA.fields
     assert planned_fields(update(mobilePhone="2")) == {"mobilePhone": "2"}
-    assert planned_fields(StampContact(ANN, SEEN, STAMP)) == {}
+    assert planned_fields(StampContact(ANN, version(ANNA), STAMP, SEEN)) == {}
 
 
 def test_notes_show_in_no_repr() -> None:

@@ -268,7 +268,7 @@ def test_privacy(rows: list[Row]) -> None:
     assert all(world.now(item) == item for item in private)
     open_cards = [with_display_name(content) for _, content, is_private in rows if not is_private]
     open_values = {(field, value) for content in open_cards for field, value in content.fields.items()}
-    written = {(field, value) for content in plan.contacts.values() for field, value in content.fields.items()}
+    written = {(field, value) for one in plan.contacts.values() for field, value in one.contact.fields.items()}
     assert written <= open_values
 
 

@@ -10,11 +10,11 @@ import pytest
 
 import shared.sync.plan
 from shared.sync.contact import Contact
-from shared.sync.mergebase import NO_MEMORY
+from shared.sync.mergebase import NO_MEMORY, Link, Memory
 from shared.sync.plan import CreateContact, Operation, Plan, StampContact, UpdateContact, reconcile
 from shared.sync.replica import Item, Observation
 from shared.sync.stamp import Stamp
-from tests.builders import HUB, RULES, at, card, contact, guid, plan, spoke
+from tests.builders import HUB, RULES, at, card, contact, guid, plan, spoke, version
 
 S = guid(1)
 ANNA = contact("Anna Meier", "anna@x.org", mobilePhone="1")
@@ -112,7 +112,7 @@ def test_with_update_existing_off_the_hubs_card_is_what_newcomers_get() -> None:
     found = plan([card("hub", ANNA, sync_id=S)], ("ann", [ann]), ("ben", []), rules=ONLY_ADDING)
     create = operation_on("ben", found)
     assert isinstance(create, CreateContact)
-    assert create.contact == ANNA
+    assert create.version.contact == ANNA
 
 
 def test_a_private_hub_card_leaves_the_contact_alone_everywhere() -> None:
@@ -215,3 +215,17 @@ def test_the_documents_have_the_same_table() -> None:
     """What is tested here is what docs/sync-rules.md and the planner say."""
     assert _rows_of_the_docstring() == TABLE
     assert _rows_of_the_document() == TABLE
+
+
+def test_residue_is_written_over_only_when_the_contact_moves() -> None:
+    """What the server once gave back otherwise stays, until somebody changes that field of the contact."""
+    old, new = version(ANNA, S, 1), version(Contact({**ANNA.fields, "mobilePhone": "9"}), S, 2)
+    trimmed = card("ann", Contact({**ANNA.fields, "mobilePhone": "+1"}), sync_id=S, item_id="a")
+    hub = card("hub", ANNA, sync_id=S, item_id="h")
+    for current, fields in ((old, None), (new, {"mobilePhone": "9"})):
+        links = {
+            ("ann", "a"): Link("ann", "a", S, "marker-1", old, {"mobilePhone": "+1"}),
+            ("hub", "h"): Link("hub", "h", S, "marker-1", old),
+        }
+        found = operation_on("ann", plan([hub], ("ann", [trimmed]), memory=Memory({S: current}, links)))
+        assert getattr(found, "fields", None) == fields

@@ -23,7 +23,7 @@ from shared.sync.report import (
     worst,
 )
 from shared.sync.stamp import Stamp
-from tests.builders import HUB, at, card, contact, guid, spoke
+from tests.builders import HUB, at, card, contact, guid, spoke, version
 
 ANNA = contact("Anna Meier", "anna@x.org", mobilePhone="1")
 STAMP = Stamp(guid(1))
@@ -108,9 +108,11 @@ def test_a_dry_run_lists_its_operations() -> None:
     """Step, action, mailbox, contact and fields of each write that it would make; a real run lists none."""
     item = card("ann", ANNA)
     operations = (
-        PlannedOperation(1, "hub@contoso.com", CreateContact(HUB, ANNA, STAMP)),
-        PlannedOperation(2, "ann@contoso.com", UpdateContact(spoke("ann"), item, {"mobilePhone": "2"}, STAMP)),
-        PlannedOperation(2, "ann@contoso.com", StampContact(spoke("ann"), item, STAMP)),
+        PlannedOperation(1, "hub@contoso.com", CreateContact(HUB, version(ANNA), STAMP)),
+        PlannedOperation(
+            2, "ann@contoso.com", UpdateContact(spoke("ann"), version(ANNA), STAMP, item, {"mobilePhone": "2"})
+        ),
+        PlannedOperation(2, "ann@contoso.com", StampContact(spoke("ann"), version(ANNA), STAMP, item)),
     )
     listed = TenantReport("contoso.com", operations=operations).to_json()["operations"]
     shared = {"sync_id": guid(1), "name": "Anna Meier"}
@@ -127,7 +129,7 @@ def test_a_dry_run_lists_its_operations() -> None:
 @pytest.mark.parametrize(("found", "name"), [(contact("", "Anna@x.org"), "anna@x.org"), (contact(), "")])
 def test_a_nameless_contact_is_listed_by_its_address(found: Contact, name: str) -> None:
     """A person reading the list recognises the card."""
-    assert PlannedOperation(1, "hub@contoso.com", CreateContact(HUB, found, STAMP)).name == name
+    assert PlannedOperation(1, "hub@contoso.com", CreateContact(HUB, version(found), STAMP)).name == name
 
 
 def test_a_losing_value_can_be_put_back_by_hand() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from shared.sync.contact import Contact
 from shared.sync.draft import draft_for, new_draft
 from shared.sync.mergebase import NO_MEMORY
-from shared.sync.plan import CreateContact, Operation, Plan, reconcile
+from shared.sync.plan import CreateContact, DeleteContact, Operation, Plan, reconcile
 from shared.sync.replica import Card, Draft, Item, Observation
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId, read_stamp, write_stamp
@@ -94,6 +94,9 @@ class World:
         """Do one operation, as the engine and Exchange would."""
         if isinstance(operation, CreateContact):
             self._write(self.add(operation.replica.mailbox, Contact({})), new_draft(operation))
+            return
+        if isinstance(operation, DeleteContact):
+            self.items[operation.replica.mailbox].pop(operation.item.item_id)
             return
         item = self.now(operation.item)
         draft = draft_for(operation, Card(item, self.notes[item.item_id]), self.rules)

@@ -1,0 +1,75 @@
+"""A run holds its tenant alone: what to do when another has it, and when it is lost on the way."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from shared.engine.course import Course
+from shared.errors import StateDamagedError
+from shared.ports import Clock, StateStore
+from shared.state.lease import Lease, Terms, hold
+from shared.sync.records import Holder
+from shared.sync.report import Problem
+from shared.telemetry import log_event
+
+_LOG = logging.getLogger(__name__)
+
+LOST: Final = Problem(
+    "",
+    "LeaseLost",
+    "Another run has taken the tenant over, or the state did not answer for a minute: the run stopped between two "
+    "operations, with everything it did remembered.",
+    "Nothing to do: the other run, or the next one, goes on.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where this process runs: its host, its number, which others of the host are alive, and the real time.
+
+    The lease goes by a clock of its own, because it is about processes of this world: in a test, the run's clock
+    leaps whenever somebody waits.
+    """
+
+    clock: Clock
+    host: str
+    process: int
+    is_alive: Callable[[int], bool]
+
+
+@asynccontextmanager
+async def alone(state: StateStore, tenant_id: str, run_id: str, place: Place, course: Course) -> AsyncIterator[None]:
+    """Hold the tenant's lease; once it is lost, `course` says stop.
+
+    Raises `HeldError` when another run has it, `StateError` when it cannot be asked for.
+    """
+    holder = Holder(run_id, place.host, place.process, place.clock.now())
+    async with AsyncExitStack() as stack:
+        lease = await _taken(
+            stack, tenant_id, lambda: hold(state, tenant_id, holder, place.clock, Terms(is_alive=place.is_alive))
+        )
+        watching = asyncio.create_task(_watch(lease, course))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _taken(
+    stack: AsyncExitStack, tenant_id: str, held: Callable[[], AbstractAsyncContextManager[Lease]]
+) -> Lease:
+    """The lease; a store that finds itself damaged begins anew, and is asked once more."""
+    try:
+        return await stack.enter_async_context(held())
+    except StateDamagedError as error:
+        log_event(_LOG, logging.WARNING, "state_damaged", tenant_id=tenant_id, code=error.code)
+        return await stack.enter_async_context(held())
+
+
+async def _watch(lease: Lease, course: Course) -> None:
+    await lease.wait_until_lost()
+    course.halt(LOST)

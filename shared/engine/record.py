@@ -1,0 +1,60 @@
+"""A run on record: what it did, from its first version on, and how long all that is remembered."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.config.model import Tenant
+from shared.engine.course import Course
+from shared.engine.job import Job
+from shared.errors import StateError
+from shared.ports import Clock, StateStore
+from shared.sync.mergebase import Version
+from shared.sync.records import RunRecord
+from shared.sync.report import Problem, TenantReport
+from shared.telemetry import log_event
+
+UNFINISHED = "unfinished"
+"""The outcome on record of a run that is still going on, or was killed."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def begun(run_id: str, course: Course) -> RunRecord:
+    """The record of a run that has not ended."""
+    return RunRecord(run_id, course.started_at, None, UNFINISHED, course.first_version)
+
+
+async def record_beginning(job: Job, versions: Iterable[Version]) -> None:
+    """Put a run on record that is about to make these versions: killed from now on, it can be undone all the same."""
+    job.course.note(versions)
+    await job.state.save_run(job.tenant.tenant_id, begun(job.options.run_id, job.course))
+
+
+async def conclude(
+    state: StateStore, tenant: Tenant, record: RunRecord, report: TenantReport, clock: Clock
+) -> TenantReport:
+    """Put the run on record with its report, and forget what is older than the tenant wants remembered.
+
+    A state that does not take it changes nothing about what was done; the report says so.
+    """
+    done = replace(record, finished_at=clock.now(), outcome=report.outcome.value, report=report.to_json())
+    try:
+        await _forget(state, tenant, done)
+        await state.save_run(tenant.tenant_id, done)
+    except StateError as error:
+        log_event(_LOG, logging.ERROR, "run_not_recorded", run_id=record.run_id, tenant_id=tenant.tenant_id)
+        problem = Problem("", error.code, f"The run could not be put on record. {error.message}", error.hint)
+        return replace(report, problems=(*report.problems, problem))
+    return report
+
+
+async def _forget(state: StateStore, tenant: Tenant, record: RunRecord) -> None:
+    """Once a day is enough, and keeps a quiet run from reading the history."""
+    latest = await state.runs(tenant.tenant_id, 2)
+    earlier = [one.started_at.date() for one in latest if one.run_id != record.run_id]
+    if record.started_at.date() not in earlier:
+        before = record.started_at - timedelta(days=tenant.history_days)
+        await state.prune_versions(tenant.tenant_id, before)
+        await state.prune_runs(tenant.tenant_id, before)
