@@ -1,8 +1,9 @@
 """Finds out who takes part and reads all replicas, the hub and the spokes side by side."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -10,9 +11,17 @@ from shared.config.model import Tenant
 from shared.engine.apply import failure_of
 from shared.engine.job import Job
 from shared.engine.observe import Eyes
-from shared.errors import HubNotFoundError, MailboxError, NoUsersError, PrivilegeError, TenantError
+from shared.errors import (
+    HubNotFoundError,
+    ItemError,
+    ItemGoneError,
+    MailboxError,
+    NoUsersError,
+    PrivilegeError,
+    TenantError,
+)
 from shared.sync.records import Checkpoint, Quarantined
-from shared.sync.replica import Failure, Observation, Replica, Unreadable
+from shared.sync.replica import Failure, Item, Observation, Replica, Unreadable
 from shared.sync.roster import Roster, User, enrol
 
 HUB_FOLDER: Final = "All Contacts"
@@ -56,6 +65,36 @@ async def gather(job: Job, checkpoints: Mapping[str, Checkpoint]) -> Gathered:
     spokes = tuple(one for one in observed if isinstance(one, Observation))
     quarantine = tuple(_quarantine((hub, *spokes), checkpoints))
     return Gathered(hub, spokes, unreadable, namesakes, roster.unknown, quarantine)
+
+
+async def look_again(job: Job, gathered: Gathered, items: Mapping[str, Collection[str]]) -> Gathered:
+    """What was gathered, with these items as they are now; a mailbox that fails meanwhile counts as unreadable."""
+    observations = (gathered.hub, *gathered.spokes)
+    looked = await asyncio.gather(*(_look(job, one, items.get(one.replica.mailbox, ())) for one in observations))
+    hub, *spokes = looked
+    if isinstance(hub, Unreadable):
+        message = f"Tenant {job.tenant.tenant_id}: the shared mailbox could not be read. {hub.failure.message}"
+        raise TenantError(message, hint=hub.failure.hint, code=hub.failure.code)
+    unreadable = (*gathered.unreadable, *(one for one in spokes if isinstance(one, Unreadable)))
+    read = tuple(one for one in spokes if isinstance(one, Observation))
+    return replace(gathered, hub=hub, spokes=read, unreadable=unreadable)
+
+
+async def _look(job: Job, observation: Observation, item_ids: Collection[str]) -> Observation | Unreadable:
+    """The observation with these items, so far as they are there and can be read."""
+    items: list[Item] = []
+    gone: list[str] = []
+    try:
+        for item_id in sorted(item_ids):
+            with suppress(ItemError):
+                try:
+                    items.append((await job.services.contacts.read(observation.replica, item_id)).item)
+                except ItemGoneError:
+                    gone.append(item_id)
+    except MailboxError as error:
+        return Unreadable(observation.replica, failure_of(error))
+    removed = (*observation.removed, *gone)
+    return replace(observation, items=(*observation.items, *items), removed=removed) if item_ids else observation
 
 
 def _quarantine(

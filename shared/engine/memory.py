@@ -4,10 +4,10 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from shared.engine.gather import Gathered
+from shared.engine.gather import Gathered, look_again
 from shared.engine.job import Job
 from shared.errors import StateDamagedError
-from shared.sync.cases import links_wanted
+from shared.sync.cases import wanted
 from shared.sync.mergebase import NO_MEMORY, Link, Memory, Version
 from shared.sync.records import Checkpoint, StoredLink
 from shared.sync.replica import Observation
@@ -29,7 +29,11 @@ async def checkpoints_of(job: Job) -> Mapping[str, Checkpoint]:
         return {}
 
 
-async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mapping[str, Checkpoint]) -> Memory | None:
+Recalled = tuple[Gathered, Memory]
+"""What was gathered, with what the memory made us look at besides, and the memory."""
+
+
+async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mapping[str, Checkpoint]) -> Recalled | None:
     """What the run has to remember; None when the state is older than the checkpoints that were trusted.
 
     State that cannot be read is as good as none. A hub folder that is a new one has lost nothing.
@@ -42,11 +46,11 @@ async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mappin
         newest = max((version.number for version in versions.values()), default=0)
         if is_trusting and (known is None or newest < known.newest):
             return None
-        memory = await _Recollection(job, versions).of(gathered, rules)
+        is_same_hub = known is not None and known.folder == hub.folder
+        return await _Recollection(job, versions, "" if is_same_hub else hub.mailbox).of(gathered, rules)
     except StateDamagedError as error:
         await _begin_anew(job, error)
-        return None if is_trusting else NO_MEMORY
-    return memory if known and known.folder == hub.folder else _without_hub(memory, hub.mailbox)
+        return None if is_trusting else (gathered, NO_MEMORY)
 
 
 async def _begin_anew(job: Job, error: StateDamagedError) -> None:
@@ -57,31 +61,49 @@ async def _begin_anew(job: Job, error: StateDamagedError) -> None:
         await job.state.forget_tenant(tenant_id)
 
 
-def _without_hub(memory: Memory, hub: str) -> Memory:
-    """The memory without the hub's links: cards that stood in another folder are not gone, the folder is."""
-    links = {place: link for place, link in memory.links.items() if link.mailbox != hub}
-    return Memory(memory.versions, links)
-
-
 class _Recollection:
-    """Reads links as needed: all of a mailbox that was read whole or has new cards, else those in question."""
+    """Reads links as needed: all of a mailbox that was read whole or has new cards, else those in question.
 
-    def __init__(self, job: Job, versions: Mapping[SyncId, Version]) -> None:
+    The links of the `lost` mailbox are left out: cards that stood in another folder are not gone, the folder is.
+    """
+
+    def __init__(self, job: Job, versions: Mapping[SyncId, Version], lost: str) -> None:
         self._job = job
         self._versions = versions
+        self._lost = lost
         self._links: dict[tuple[str, str], Link] = {}
         self._bases = {version.number: version for version in versions.values()}
+        self._asked: dict[str, set[SyncId]] = {}
+        self._looked: dict[str, frozenset[str]] = {}
 
-    async def of(self, gathered: Gathered, rules: Rules) -> Memory:
+    async def of(self, gathered: Gathered, rules: Rules) -> Recalled:
         if not self._versions:
-            return NO_MEMORY
+            return gathered, NO_MEMORY
         for observation in (gathered.hub, *gathered.spokes):
             await self._keep(await self._links_for(observation))
         memory = Memory(self._versions, self._links)
-        wanted = links_wanted(gathered.hub, gathered.spokes, rules, memory)
-        for mailbox, sync_ids in wanted.items():
-            await self._keep(await self._links_to(mailbox, sorted(sync_ids)))
-        return Memory(self._versions, self._links)
+        while True:
+            found = wanted(gathered.hub, gathered.spokes, rules, memory)
+            items = {mailbox: ids - self._looked.get(mailbox, frozenset()) for mailbox, ids in found.items.items()}
+            items = {mailbox: ids for mailbox, ids in items.items() if ids}
+            if not await self._ask(found.links) and not items:
+                return gathered, memory
+            gathered = await look_again(self._job, gathered, items)
+            for mailbox, ids in items.items():
+                self._looked[mailbox] = ids | self._looked.get(mailbox, frozenset())
+                await self._keep(await self._job.state.links(self._job.tenant.tenant_id, mailbox))
+
+    async def _ask(self, links: Mapping[str, frozenset[SyncId]]) -> bool:
+        """Bring in links that were not asked for yet; whether there were any."""
+        is_new = False
+        for mailbox, sync_ids in links.items():
+            asked = self._asked.setdefault(mailbox, set())
+            fresh = sorted(sync_ids - asked)
+            asked.update(fresh)
+            if fresh:
+                is_new = True
+                await self._keep(await self._links_to(mailbox, fresh))
+        return is_new
 
     async def _links_for(self, observation: Observation) -> Sequence[StoredLink]:
         state, tenant_id, mailbox = self._job.state, self._job.tenant.tenant_id, observation.replica.mailbox
@@ -108,7 +130,7 @@ class _Recollection:
             history = await self._job.state.versions(self._job.tenant.tenant_id, sync_id)
             self._bases |= {version.number: version for version in history}
         for one in links:
-            if one.base in self._bases:
+            if one.base in self._bases and one.mailbox != self._lost:
                 self._links[one.mailbox, one.item_id] = _link(one, self._bases[one.base])
 
 

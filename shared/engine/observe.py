@@ -1,7 +1,7 @@
 """Reading a replica as cheaply as what is remembered allows: what changed since the last run, else everything."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.engine.job import Job
@@ -24,7 +24,8 @@ class Eyes:
             changed = await self._changes(replica, checkpoint)
             if changed:
                 return changed
-        return await self.job.services.contacts.observe(replica)
+        whole = await self.job.services.contacts.observe(replica)
+        return replace(whole, duplicates=checkpoint.duplicates) if checkpoint else whole
 
     def _trusts(self, checkpoint: Checkpoint, replica: Replica) -> bool:
         """Whether a delta round will do: it is distrusted once in a while, and never knows another folder."""
@@ -54,4 +55,5 @@ class Eyes:
             is_whole=False,
             watermark=checkpoint.watermark,
             pending=checkpoint.pending,
+            duplicates=checkpoint.duplicates,
         )

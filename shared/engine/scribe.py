@@ -8,7 +8,7 @@ from shared.engine.gather import Gathered
 from shared.engine.job import Job
 from shared.sync.guard import Refusal
 from shared.sync.plan import CreateContact, Plan
-from shared.sync.replica import Failure
+from shared.sync.replica import Failure, Observation
 from shared.sync.report import (
     GraphCounts,
     MailboxOutcome,
@@ -29,8 +29,7 @@ class Scribe:
         self._is_dry = job.is_dry
         self._gathered = gathered
         self._plan = plan
-        replicas = [gathered.hub.replica, *(spoke.replica for spoke in gathered.spokes)]
-        self._names = {replica.mailbox: replica.name for replica in replicas}
+        self._names = {one.replica.mailbox: one.replica.name for one in self._observed()}
 
     def planned(self, graph: GraphCounts) -> TenantReport:
         """What the plan says: all that a dry run does, and all that there is to a quiet one."""
@@ -70,7 +69,7 @@ class Scribe:
             stamped=hub.stamped + spokes.stamped,
             deleted=hub.deleted + spokes.deleted,
             restored=hub.restored + spokes.restored,
-            duplicates=len(pairing.duplicates),
+            duplicates=len(pairing.duplicates) + sum(len(one.unread_duplicates) for one in self._observed()),
             private=len(pairing.withheld),
             mailboxes=mailboxes,
             problems=(*self._notices(), *self._failures(failures), *hub.problems, *spokes.problems),
@@ -78,6 +77,9 @@ class Scribe:
             operations=operations,
             graph=graph,
         )
+
+    def _observed(self) -> Iterable[Observation]:
+        return (self._gathered.hub, *self._gathered.spokes)
 
     def _outcomes(self, failures: Mapping[str, Failure]) -> Iterable[MailboxOutcome]:
         for spoke in self._gathered.spokes:

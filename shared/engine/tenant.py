@@ -27,11 +27,12 @@ async def sync_tenant(job: Job) -> TenantReport:
     job.course.check()
     if is_quiet((gathered.hub, *gathered.spokes), newest_of(checkpoints)):
         return Scribe(job, gathered, NOTHING_TO_DO).planned(_counts(job.services))
-    memory = await recall(job, gathered, rules, checkpoints)
-    if memory is None:
+    recalled = await recall(job, gathered, rules, checkpoints)
+    if recalled is None:
         gathered = await gather(job, {})
         job.course.check()
-        memory = await recall(job, gathered, rules, checkpoints) or NO_MEMORY
+        recalled = await recall(job, gathered, rules, checkpoints) or (gathered, NO_MEMORY)
+    gathered, memory = recalled
     plan = reconcile(gathered.hub, gathered.spokes, rules, memory, job.services.clock.now())
     plan = plan if job.only is None else limited(plan, job.only)
     scribe = Scribe(job, gathered, plan)

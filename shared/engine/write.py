@@ -13,6 +13,7 @@ from shared.sync.mergebase import Memory
 from shared.sync.plan import CreateContact, Operation, Plan, UpdateContact
 from shared.sync.progress import Leftovers, advanced, is_quarantined
 from shared.sync.records import Checkpoint, Quarantined
+from shared.sync.replica import Duplicate
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
 
@@ -30,6 +31,7 @@ class Writer:
         self._tenant_id = job.tenant.tenant_id
         self._newest = 0
         self._held: frozenset[str] = frozenset()
+        self._duplicates: dict[str, dict[str, Duplicate]] = {}
 
     async def record(self, plan: Plan, memory: Memory) -> None:
         """Put the new versions into the history, before any card is overwritten, and what needs no write on record.
@@ -38,6 +40,8 @@ class Writer:
         """
         state, run_id = self._job.state, self._job.options.run_id
         self._held = plan.held
+        for (mailbox, item_id), card in plan.pairing.aside.items():
+            self._duplicates.setdefault(mailbox, {})[item_id] = card
         self._newest = max((one.number for one in (*memory.versions.values(), *plan.versions)), default=0)
         if plan.versions:
             await record_beginning(self._job, plan.versions)
@@ -99,7 +103,8 @@ class Writer:
             return  # what else was read is left to a run that is about everything
         pending = frozenset(applied.undone - refused) | skipped
         settled = frozenset(link.sync_id for link in applied.links).union(applied.forgotten)
-        left = Leftovers(pending, tuple(applied.refused), settled, is_open)
+        duplicates = self._duplicates.get(mailbox, {})
+        left = Leftovers(pending, tuple(applied.refused), settled, duplicates, is_open)
         known, observation = self._checkpoints.get(mailbox), self._observed[mailbox]
         checkpoint = advanced(observation, known, self._newest, left, self._job.services.clock.now())
         if checkpoint != known:

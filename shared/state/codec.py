@@ -15,6 +15,7 @@ from shared.errors import StateDamagedError, StateError
 from shared.sync.contact import ADDRESS_PARTS, FIELDS, Contact, Email, FieldValue, PostalAddress
 from shared.sync.mergebase import Version
 from shared.sync.records import Checkpoint, Holder, Quarantined, RunRecord, StoredLink
+from shared.sync.replica import Duplicate
 from shared.sync.stamp import SyncId
 
 FORMAT: Final = 1
@@ -72,6 +73,7 @@ class _CheckpointRow(_Row, omit_defaults=True, gc=False, kw_only=True):
     enrolled_at: datetime | None = None
     succeeded_at: datetime | None = None
     read_whole_at: datetime | None = None
+    duplicates: dict[str, tuple[str, str]] = {}
     newest: int = 0
 
 
@@ -179,6 +181,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
             enrolled_at=_utc_or_none(checkpoint.enrolled_at),
             succeeded_at=_utc_or_none(checkpoint.succeeded_at),
             read_whole_at=_utc_or_none(checkpoint.read_whole_at),
+            duplicates={item_id: (one.sync_id, one.fingerprint) for item_id, one in checkpoint.duplicates.items()},
             newest=checkpoint.newest,
         )
     )
@@ -201,6 +204,7 @@ def decode_checkpoint(row: bytes) -> Checkpoint:
         enrolled_at=_utc_or_none(read.enrolled_at),
         succeeded_at=_utc_or_none(read.succeeded_at),
         read_whole_at=_utc_or_none(read.read_whole_at),
+        duplicates={item_id: Duplicate(SyncId(one[0]), one[1]) for item_id, one in read.duplicates.items()},
         newest=read.newest,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shared.sync.guard import counts_as_deletion, removals
 from shared.sync.merge import Merged, merge, voices_of
@@ -10,6 +11,8 @@ from shared.sync.pairing import Cards, Pairing, pair
 from shared.sync.replica import Observation
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def examine(hub: Observation, spokes: Sequence[Observation], rules: Rules, memor
     observations = (hub, *spokes)
     gone = removals(memory, observations)
     items = [item for observation in observations for item in observation.items]
-    pairing = pair(items, hub.replica.mailbox, rules, memory, gone)
+    aside = {(one.replica.mailbox, item_id): card for one in observations for item_id, card in one.duplicates.items()}
+    pairing = pair(items, hub.replica.mailbox, rules, memory, gone, aside)
     concerned = pairing.contacts.keys() | gone.keys() | _behind(observations, memory)
     frozen = {sync_id for sync_id, boxes in pairing.occupied.items() if hub.replica.mailbox in boxes}
     withheld = (link for link in memory.links.values() if link.is_withheld and link.mailbox == hub.replica.mailbox)
@@ -90,22 +94,38 @@ def _cases(sync_ids: Iterable[SyncId], findings: Findings, hub: str, memory: Mem
             continue
         merged = merge(sync_id, voices_of(sync_id, cards, hub, memory), current)
         put_back = current is not None and current.is_deleted and any(not memory.link(item) for item in cards.values())
-        yield Case(sync_id, cards, merged, current, findings.gone.get(sync_id, frozenset()), put_back)
+        # Where another card of the contact has taken the place of the one that is gone, nothing was deleted.
+        gone = findings.gone.get(sync_id, frozenset()) - cards.keys()
+        yield Case(sync_id, cards, merged, current, gone, put_back)
 
 
-def links_wanted(
-    hub: Observation, spokes: Sequence[Observation], rules: Rules, memory: Memory
-) -> Mapping[str, frozenset[SyncId]]:
-    """By mailbox, the contacts whose links have to be known before the run can be planned.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What has to be known besides, by mailbox: the links to these contacts, and these items as they are now."""
 
-    A replica that was read whole has all its links in `memory` already.
+    links: Mapping[str, frozenset[SyncId]]
+    items: Mapping[str, frozenset[str]]
+
+
+def wanted(hub: Observation, spokes: Sequence[Observation], rules: Rules, memory: Memory) -> Wanted:
+    """What has to be known before the run can be planned: a replica that was read whole tells all by itself.
+
+    Wanted are the links to contacts that move, and the duplicates of those: one may be the contact's card from now on,
+    or a contact of its own.
     """
     findings = examine(hub, spokes, rules, memory)
     moving = {case.sync_id for case in findings.cases if case.moves}
-    wanted: dict[str, frozenset[SyncId]] = {}
-    for observation in (hub, *spokes):
-        if not observation.is_whole:
-            behind = _behind([observation], memory)
-            known = {link.sync_id for link in memory.links.values() if link.mailbox == observation.replica.mailbox}
-            wanted[observation.replica.mailbox] = frozenset((moving | behind) - known)
-    return {mailbox: sync_ids for mailbox, sync_ids in wanted.items() if sync_ids}
+    links: dict[str, frozenset[SyncId]] = {}
+    items: dict[str, frozenset[str]] = {}
+    for one in (hub, *spokes):
+        if not one.is_whole:
+            mailbox = one.replica.mailbox
+            known = {link.sync_id for link in memory.links.values() if link.mailbox == mailbox}
+            links[mailbox] = frozenset((moving | _behind([one], memory)) - known)
+            unread = one.unread_duplicates.items()
+            items[mailbox] = frozenset(item_id for item_id, card in unread if card.sync_id in moving)
+    return Wanted(_without_empty(links), _without_empty(items))
+
+
+def _without_empty(sets: Mapping[str, frozenset[T]]) -> dict[str, frozenset[T]]:
+    return {mailbox: members for mailbox, members in sets.items() if members}

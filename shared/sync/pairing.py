@@ -13,17 +13,22 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
 
-from shared.sync.contact import Contact
+from shared.sync.contact import Contact, fingerprint
 from shared.sync.identity import Key, Keys, derived_sync_id, keys_of, name_of, next_sync_id, share_a_word
 from shared.sync.merge import merge, voices_of
 from shared.sync.mergebase import NOTHING_GONE, Memory, Removals
-from shared.sync.replica import Item
+from shared.sync.replica import Duplicate, Item
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
 
 Cards = Mapping[str, Item]
 """The items of one contact, by mailbox."""
+
+NOTHING_ASIDE: Final[Mapping[tuple[str, str], Duplicate]] = MappingProxyType({})
+"""No duplicate is remembered."""
 
 Faces = Mapping[SyncId, Mapping[str, Contact]]
 """What the cards of a contact will be after this run, by mailbox."""
@@ -34,6 +39,7 @@ class Pairing:
     """Every item's place.
 
     `occupied` are mailboxes where a contact has a card that has become private: what was shared stays there, untouched.
+    `aside` says of each duplicate, by mailbox and item id, which contact it is once more.
     `unlike` are pairs joined by address although their names share no word.
     """
 
@@ -42,6 +48,7 @@ class Pairing:
     duplicates: tuple[Item, ...]
     withheld: tuple[Item, ...]
     unlike: tuple[tuple[Item, Item], ...]
+    aside: Mapping[tuple[str, str], Duplicate]
 
 
 class _By(IntEnum):
@@ -67,10 +74,18 @@ class _Claim:
         return (self.by, self.item.created_at, self.item.item_id)
 
 
-def pair(items: Iterable[Item], hub: str, rules: Rules, memory: Memory, gone: Removals = NOTHING_GONE) -> Pairing:
+def pair(
+    items: Iterable[Item],
+    hub: str,
+    rules: Rules,
+    memory: Memory,
+    gone: Removals = NOTHING_GONE,
+    aside: Mapping[tuple[str, str], Duplicate] = NOTHING_ASIDE,
+) -> Pairing:
     """Pair the items that were read; `hub` is the mailbox id of the hub.
 
-    A remembered card that was not read, and is not `gone`, keeps its place.
+    A remembered card that was not read, and is not `gone`, keeps its place. What was left `aside` as a duplicate of a
+    contact that has been deleted since stays aside: nobody's old copy brings the contact back.
     """
     visible: list[Item] = []
     withheld: list[Item] = []
@@ -79,7 +94,7 @@ def pair(items: Iterable[Item], hub: str, rules: Rules, memory: Memory, gone: Re
     pairs = _Pairs(hub, rules, memory)
     pairs.reserve({_place_of(item) for item in (*visible, *withheld)}, gone)
     pairs.withhold(withheld)
-    strangers = pairs.settle_claims(visible)
+    strangers = pairs.settle_claims(pairs.keep_aside(visible, aside))
     pairs.settle_strangers(strangers)
     return pairs.result(withheld)
 
@@ -94,7 +109,7 @@ class _Pairs:
         self._cards: dict[SyncId, dict[str, Item]] = {}
         self._occupied: dict[SyncId, set[str]] = defaultdict(set)
         self._by_key: dict[Key, list[SyncId]] = defaultdict(list)
-        self._duplicates: list[Item] = []
+        self._duplicates: dict[tuple[str, str], tuple[Item, SyncId]] = {}
         self._spare: dict[SyncId, dict[str, Item]] = defaultdict(dict)
         self._unlike: list[tuple[Item, Item]] = []
         self._keys = Keys({})
@@ -108,9 +123,12 @@ class _Pairs:
 
     def result(self, withheld: Iterable[Item]) -> Pairing:
         occupied = {sync_id: frozenset(mailboxes) for sync_id, mailboxes in self._occupied.items()}
-        duplicates = tuple(sorted(self._duplicates, key=_place_of))
+        duplicates = tuple(item for _, (item, _) in sorted(self._duplicates.items()))
+        aside = {
+            place: Duplicate(sync_id, fingerprint(item.contact)) for place, (item, sync_id) in self._duplicates.items()
+        }
         unlike = tuple(sorted(self._unlike, key=lambda two: (_place_of(two[1]), _place_of(two[0]))))
-        return Pairing(self._cards, occupied, duplicates, tuple(withheld), unlike)
+        return Pairing(self._cards, occupied, duplicates, tuple(withheld), unlike, aside)
 
     def withhold(self, items: Iterable[Item]) -> None:
         """Keep the places of cards that were shared before they became private."""
@@ -118,6 +136,16 @@ class _Pairs:
             claim = self._claim(item)
             if claim:
                 self._occupied[claim.sync_id].add(item.mailbox)
+
+    def keep_aside(self, items: Iterable[Item], aside: Mapping[tuple[str, str], Duplicate]) -> Iterator[Item]:
+        """Leave unedited duplicates of deleted contacts where they are; give the other items."""
+        for item in items:
+            known = aside.get(_place_of(item))
+            version = self._memory.versions.get(known.sync_id) if known else None
+            if known and version and version.is_deleted and fingerprint(item.contact) == known.fingerprint:
+                self._set_aside(item, known.sync_id)
+            else:
+                yield item
 
     def _claim(self, item: Item) -> _Claim | None:
         link = self._memory.link(item)
@@ -158,11 +186,15 @@ class _Pairs:
         return dict.fromkeys(cards, merged.contact)
 
     def _add_remembered(self, faces: dict[SyncId, dict[str, Contact]]) -> None:
-        """The hub's face of every living contact, also of those of which no card was read."""
+        """The hub's face of every living contact, also of those of which no card was read, and of unread cards."""
         for sync_id, version in self._memory.versions.items():
             if not version.is_deleted:
                 theirs = faces.setdefault(sync_id, {})
                 theirs.setdefault(self._hub, next(iter(theirs.values()), version.contact))
+        for sync_id, mailbox in self._reserved:
+            theirs = faces.get(sync_id, {})
+            if self._hub in theirs:
+                theirs.setdefault(mailbox, theirs[self._hub])
 
     def _copies(self, spare: Iterable[_Claim], faces: Faces) -> Iterator[Item]:
         """People copy cards: a copy made into somebody else goes free, any other is a duplicate."""
@@ -170,12 +202,14 @@ class _Pairs:
             if all(_is_somebody_else(face, claim.item.contact) for face in faces[claim.sync_id].values()):
                 yield claim.item
             else:
-                self._duplicates.append(claim.item)
+                self._set_aside(claim.item, claim.sync_id)
                 self._spare[claim.sync_id].setdefault(claim.item.mailbox, claim.item)
 
     def _agree_on_keys(self, faces: Faces, strangers: Iterable[Item]) -> Keys:
         claimed = [face for by_mailbox in faces.values() for face in by_mailbox.items()]
-        others = [(item.mailbox, item.contact) for item in (*strangers, *self._duplicates)]
+        others = [
+            (item.mailbox, item.contact) for item in (*strangers, *(item for item, _ in self._duplicates.values()))
+        ]
         return keys_of(claimed + others, names_agree=self._rules.names_agree)
 
     def _place_all(self, holders: Mapping[SyncId, Cards], faces: Faces) -> None:
@@ -217,7 +251,7 @@ class _Pairs:
         held = self._cards.setdefault(sync_id, {})
         for mailbox, item in sorted(cards.items(), key=lambda one: (one[0] != self._hub, one[0])):
             if self._is_taken(sync_id, mailbox):
-                self._duplicates.append(item)
+                self._set_aside(item, sync_id)
             else:
                 self._compare_names(held, item)
                 held[mailbox] = item
@@ -242,18 +276,25 @@ class _Pairs:
         return key if item.contact.fields else (*key, item.mailbox, item.item_id)
 
     def _settle_cohort(self, key: Key, items: list[Item]) -> None:
-        newcomers: dict[str, Item] = {}
+        by_age = sorted(items, key=lambda item: (item.created_at, item.item_id))
         known = self._by_key.get(key, [])
-        for item in sorted(items, key=lambda item: (item.created_at, item.item_id)):
-            room = next((sync_id for sync_id in known if not self._is_taken(sync_id, item.mailbox)), None)
-            if room is not None:
-                self._place(room, {item.mailbox: item})
-            elif known or item.mailbox in newcomers:
-                self._duplicates.append(item)
-            else:
-                newcomers[item.mailbox] = item
-        if newcomers:
-            self._place(self._new_sync_id(newcomers.values()), newcomers)
+        if not known:
+            self._found(by_age)
+        for item in by_age if known else ():
+            room = next((sync_id for sync_id in known if not self._is_taken(sync_id, item.mailbox)), known[0])
+            self._place(room, {item.mailbox: item})
+
+    def _found(self, by_age: Iterable[Item]) -> None:
+        """Make a new contact of these cards, of each mailbox's the oldest; the others are its duplicates."""
+        newcomers: dict[str, Item] = {}
+        others = [item for item in by_age if newcomers.setdefault(item.mailbox, item) is not item]
+        sync_id = self._new_sync_id(newcomers.values())
+        self._place(sync_id, newcomers)
+        for item in others:
+            self._set_aside(item, sync_id)
+
+    def _set_aside(self, item: Item, sync_id: SyncId) -> None:
+        self._duplicates[_place_of(item)] = (item, sync_id)
 
     def _new_sync_id(self, items: Iterable[Item]) -> SyncId:
         """The smallest derived one; if a copy of one of these cards holds that already, the next one."""

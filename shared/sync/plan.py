@@ -102,7 +102,7 @@ class Plan:
     """The mailboxes whose deletions were refused: they have to be told again in the next run."""
 
 
-NOTHING_TO_DO: Final = Plan((), {}, {}, (), {}, (), Pairing({}, {}, (), (), ()), None, 0, 0)
+NOTHING_TO_DO: Final = Plan((), {}, {}, (), {}, (), Pairing({}, {}, (), (), (), {}), None, 0, 0)
 """The plan of a quiet run."""
 
 

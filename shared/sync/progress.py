@@ -1,13 +1,14 @@
 """How far a mailbox is after a run: when its delta link and its watermark may move on."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from shared.sync.plan import CreateContact, Operation
 from shared.sync.records import Checkpoint, Quarantined
-from shared.sync.replica import Observation
+from shared.sync.replica import Duplicate, Observation
 from shared.sync.stamp import SyncId
 
 MANY_PENDING: Final = 200
@@ -22,6 +23,8 @@ class Leftovers:
     refused: tuple[Quarantined, ...] = ()
     settled: frozenset[SyncId] = frozenset()
     """The contacts that were written: what was refused of them before no longer counts."""
+    duplicates: Mapping[str, Duplicate] = field(default_factory=lambda: MappingProxyType({}))
+    """The cards that were found to be duplicates, by item id."""
     is_open: bool = False
     """Whether something that was read is not settled: the hub lacks it, or its deletion was refused."""
 
@@ -48,6 +51,7 @@ def advanced(
         quarantine=_quarantine(() if observation.is_whole else before.quarantine, left),
         succeeded_at=now if is_done else before.succeeded_at,
         read_whole_at=now if observation.is_whole and is_done else before.read_whole_at,
+        duplicates={**observation.unread_duplicates, **left.duplicates},
         newest=newest if replica.is_hub else 0,
     )
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from shared.sync.contact import FieldValue
+from shared.sync.replica import Duplicate
 from shared.sync.stamp import SyncId
 
 
@@ -38,6 +39,8 @@ class Checkpoint:
     enrolled_at: datetime | None = None
     succeeded_at: datetime | None = None
     read_whole_at: datetime | None = None
+    duplicates: Mapping[str, Duplicate] = field(default_factory=lambda: MappingProxyType({}))
+    """By item id, the cards that were left aside."""
     newest: int = 0
     """In the hub's checkpoint: the number of the tenant's newest version."""
 

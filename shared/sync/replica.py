@@ -6,6 +6,7 @@ A failed read is an `Unreadable`, a type of its own, so that it can never be tak
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from shared.sync.contact import Contact, FieldValue
 from shared.sync.stamp import Stamp, SyncId
@@ -60,11 +61,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A further card of a contact in one mailbox: of which contact, and the fingerprint of what it held."""
+
+    sync_id: SyncId
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """A replica that was read to its end: all of it, or (not `is_whole`) all that changed since the last time.
 
     `removed` are the ids of items that are gone since then. `watermark` says up to which version the replica is known
-    to be up to date, but for the contacts in `pending`; of a whole reading everything is compared anyway.
+    to be up to date, but for the contacts in `pending`; of a whole reading everything is compared anyway. `duplicates`
+    are those that were left aside before, by item id.
     """
 
     replica: Replica
@@ -74,6 +84,15 @@ class Observation:
     is_whole: bool = True
     watermark: int = 0
     pending: tuple[SyncId, ...] = ()
+    duplicates: Mapping[str, Duplicate] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def unread_duplicates(self) -> Mapping[str, Duplicate]:
+        """Those that have not changed since: neither read nor gone."""
+        if self.is_whole or not self.duplicates:
+            return {}
+        told = {*(item.item_id for item in self.items), *self.removed}
+        return {item_id: one for item_id, one in self.duplicates.items() if item_id not in told}
 
 
 @dataclass(frozen=True, slots=True)

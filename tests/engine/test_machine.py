@@ -31,6 +31,7 @@ from shared.sync.contact import normalise
 from shared.sync.report import RunReport
 from tests.emulator import Answer, ApplyThenDrop, Drop, Emulator, Fault, Run, Throttled
 from tests.engine.office import HUB_FOLDER, Office, person
+from tests.fakes.typed import Typed
 
 PEOPLE = ("ann", "bob", "cem", "dan")
 REPLICAS = ("hub", *PEOPLE)
@@ -50,7 +51,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.emulator = Emulator()
-        self.typed: dict[tuple[str, str], dict[str, str | None]] = {}
+        self.typed = Typed()
         self.numbers = iter(range(1_000_000))
         self.folder = tempfile.TemporaryDirectory()
 
@@ -103,7 +104,7 @@ class Life(RuleBasedStateMachine):
         self.emulator.clock.advance(60)
         self.office.box(name).edit_contact(card["id"], {field: value})
         if not card["private"] and (card[field] or None) != value:
-            self.typed.setdefault((name, card["id"]), {})[field] = value
+            self.typed.say((name, card["id"]), field, value)
 
     @rule(name=replicas, who=st.sampled_from(NAMES), email=st.sampled_from(EMAILS), private=st.booleans())
     def add(self, name: str, who: str, email: str, private: bool) -> None:
@@ -127,7 +128,7 @@ class Life(RuleBasedStateMachine):
     def delete(self, name: str, number: int) -> None:
         if card := self.pick(name, number):
             self.office.box(name).delete_contact(card["id"])
-            self.typed.pop((name, card["id"]), None)
+            self.typed.forget((name, card["id"]))
 
     @rule(name=people, number=picks)
     def copy(self, name: str, number: int) -> None:
@@ -146,7 +147,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def lose_state(self) -> None:
-        self.typed.clear()
+        self.typed.forget_all()
         self.do(self.office.state.close)
         self.office.state = self.new_state()
 
@@ -178,6 +179,8 @@ class Life(RuleBasedStateMachine):
         self.emulator.faults.clear()
 
     async def run_once(self, *, full: bool = False) -> RunReport:
+        self.typed.runs += 1
+
         @asynccontextmanager
         async def opened(_: Tenant) -> AsyncIterator[TenantServices]:
             yield self.services
@@ -201,7 +204,7 @@ class Life(RuleBasedStateMachine):
         self.nothing_is_lost(first, second)
         self.is_quiescent(third)
         self.replicas_are_equal()
-        self.typed.clear()
+        self.typed.settle({card["id"] for name in REPLICAS for card in self.office.cards(name)})
 
     def is_quiescent(self, report: RunReport) -> None:
         (tenant,) = report.tenants
@@ -235,12 +238,10 @@ class Life(RuleBasedStateMachine):
             for tenant in report.tenants
             for one in tenant.conflicts
         }
-        for (name, card_id), fields in self.typed.items():
-            if name != "hub" and name not in self.licensed():
-                continue
-            card = next((one for one in self.office.cards(name) if one["id"] == card_id), None)
-            for field, value in fields.items():
-                assert card is None or (card[field] or None) == value or (field, value) in lost
+        for (name, card_id), field, value in self.typed.lost(lost):
+            if name == "hub" or name in self.licensed():
+                card = next((one for one in self.office.cards(name) if one["id"] == card_id), None)
+                assert card is None or (card[field] or None) == value
 
 
 Life.TestCase.settings = settings(stateful_step_count=14, deadline=None, report_multiple_bugs=False)

@@ -17,6 +17,7 @@ from shared.state import codec
 from shared.sync.contact import ADDRESS_PARTS, FIELDS, Contact, FieldValue, normalise
 from shared.sync.mergebase import Version
 from shared.sync.records import Checkpoint, Holder, Quarantined, RunRecord, StoredLink
+from shared.sync.replica import Duplicate
 from tests.builders import at, guid
 from tests.state.builders import FULL, checkpoint, holder, link, run, version
 
@@ -41,6 +42,7 @@ RECORDED: dict[str, object] = {
         at(3),
     ),
     "checkpoint-hub": Checkpoint("m3", "hub@contoso.com", "AAMk=", watermark=42, newest=43),
+    "checkpoint-duplicates": Checkpoint("m4", "bob@contoso.com", duplicates={"AAMk=": Duplicate(guid(1), "0f")}),
     "checkpoint-small": Checkpoint("m2", "ann@contoso.com"),
     "run": RunRecord("run-1", at(0), at(1), "ok", 7, {"step1": {"created": 3}, "problems": [], "error": None}),
     "run-small": RunRecord("run-2", at(0), None, "running"),

@@ -1,0 +1,1 @@
+"""Ports in memory, for tests that need thousands of runs."""
