@@ -1,7 +1,7 @@
 """Carries out one replica's operations, each by itself: what one item, or this mailbox, refuses stops nothing else."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,7 +18,7 @@ from shared.errors import (
 from shared.ports import ContactStore
 from shared.sync.draft import draft_for, may_delete, new_draft
 from shared.sync.links import Written, link_after
-from shared.sync.plan import CreateContact, DeleteContact, Operation, StampContact, UpdateContact
+from shared.sync.operations import CreateContact, DeleteContact, Operation, StampContact, UpdateContact
 from shared.sync.progress import refusal_of
 from shared.sync.records import Quarantined, StoredLink
 from shared.sync.replica import Failure
@@ -33,17 +33,36 @@ ATTEMPTS: Final = 2
 """How often a card is read and decided upon when somebody saves it at the same moment."""
 
 
+KEPT_AT_ONCE: Final = 200
+"""So many confirmed writes are remembered together: in one go, and no more are forgotten when the run is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What goes on beside the operations.
+
+    Before each is asked whether the run `goes_on`, after it `done` is told; `keep` remembers links and forgets others.
+    """
+
+    goes_on: Callable[[], bool]
+    done: Callable[[], None]
+    keep: Callable[[Sequence[StoredLink], Sequence[SyncId]], Awaitable[None]]
+
+
 @dataclass(slots=True)
 class Applied:
-    """What came of a replica's operations; `undone` are the contacts whose operation was not carried out."""
+    """What came of a replica's operations.
+
+    `settled` are the contacts that were written or are gone, `undone` those whose operation was not carried out.
+    """
 
     created: int = 0
     restored: int = 0
     updated: int = 0
     stamped: int = 0
     deleted: int = 0
-    links: list[StoredLink] = field(default_factory=list)
-    forgotten: list[SyncId] = field(default_factory=list)
+    skipped: int = 0
+    settled: set[SyncId] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     undone: set[SyncId] = field(default_factory=set)
     refused: list[Quarantined] = field(default_factory=list)
@@ -61,33 +80,29 @@ def failure_of(error: MailboxError | TenantError) -> Failure:
     return Failure(error.code, error.message, error.hint, skipped=isinstance(error, MailboxSkippedError))
 
 
-async def apply(
-    store: ContactStore,
-    rules: Rules,
-    operations: Sequence[Operation],
-    done: Callable[[], None],
-    goes_on: Callable[[], bool] = lambda: True,
-) -> Applied:
-    """Carry out the operations of one replica; before each is asked whether the run `goes_on`, after it `done`.
+async def apply(store: ContactStore, rules: Rules, operations: Sequence[Operation], beside: Beside) -> Applied:
+    """Carry out the operations of one replica.
 
     A mailbox that cannot go on is `Applied.failure`, a tenant that cannot is `Applied.tenant_error`.
     """
     applied = Applied()
+    hand = _Hand(store, rules, applied, beside)
     pending = iter(operations)
     async with asyncio.TaskGroup() as group:
         for _ in range(min(WORKERS, len(operations))):
-            group.create_task(_work(_Hand(store, rules, applied, goes_on), pending, done))
+            group.create_task(_work(hand, pending))
+    await hand.keep(least=1)
     applied.undone.update(operation.stamp.sync_id for operation in pending)
     return applied
 
 
-async def _work(hand: "_Hand", pending: Iterator[Operation], done: Callable[[], None]) -> None:
-    while not hand.applied.is_stopped and hand.goes_on():
+async def _work(hand: "_Hand", pending: Iterator[Operation]) -> None:
+    while not hand.applied.is_stopped and hand.beside.goes_on():
         operation = next(pending, None)
         if operation is None:
             return
         await hand.carry_out(operation)
-        done()
+        hand.beside.done()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,21 @@ class _Hand:
     store: ContactStore
     rules: Rules
     applied: Applied
-    goes_on: Callable[[], bool]
+    beside: Beside
+    links: list[StoredLink] = field(default_factory=list)
+    forgotten: list[SyncId] = field(default_factory=list)
+
+    async def keep(self, least: int) -> None:
+        """Remember what is confirmed, if it is at least so much."""
+        if len(self.links) + len(self.forgotten) < least:
+            return
+        links, forgotten = tuple(self.links), tuple(self.forgotten)
+        self.links.clear()
+        self.forgotten.clear()
+        try:
+            await self.beside.keep(links, forgotten)
+        except TenantError as error:
+            self.applied.tenant_error = error
 
     async def carry_out(self, operation: Operation) -> None:
         try:
@@ -115,13 +144,14 @@ class _Hand:
             self.applied.undone.add(operation.stamp.sync_id)
         except TenantError as error:
             self.applied.tenant_error = error
+        await self.keep(least=KEPT_AT_ONCE)
 
     async def _create(self, operation: CreateContact) -> None:
         draft = new_draft(operation)
         item = await self.store.create(operation.replica, draft)
         self.applied.created += 1
         self.applied.restored += operation.is_restored
-        self.applied.links.append(link_after(Written(operation.version, None, draft, item)))
+        self._confirm(Written(operation.version, None, draft, item))
 
     async def _write(self, operation: UpdateContact | StampContact) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -136,8 +166,7 @@ class _Hand:
                     raise
             else:
                 self._count(operation)
-                written = Written(operation.version, card.item, draft, item, operation.link)
-                self.applied.links.append(link_after(written))
+                self._confirm(Written(operation.version, card.item, draft, item, operation.link))
                 return
 
     async def _delete(self, operation: DeleteContact) -> None:
@@ -147,7 +176,12 @@ class _Hand:
                 return
             await self.store.delete(operation.replica, card.item)
             self.applied.deleted += 1
-        self.applied.forgotten.append(operation.version.sync_id)
+        self.forgotten.append(operation.version.sync_id)
+        self.applied.settled.add(operation.version.sync_id)
+
+    def _confirm(self, written: Written) -> None:
+        self.links.append(link_after(written))
+        self.applied.settled.add(written.version.sync_id)
 
     def _count(self, operation: UpdateContact | StampContact) -> None:
         if isinstance(operation, StampContact):

@@ -7,7 +7,8 @@ from shared.engine.apply import Applied
 from shared.engine.gather import Gathered
 from shared.engine.job import Job
 from shared.sync.guard import Refusal
-from shared.sync.plan import CreateContact, Plan
+from shared.sync.operations import CreateContact
+from shared.sync.plan import Plan
 from shared.sync.replica import Failure, Observation
 from shared.sync.report import (
     GraphCounts,
@@ -34,13 +35,15 @@ class Scribe:
     def planned(self, graph: GraphCounts) -> TenantReport:
         """What the plan says: all that a dry run does, and all that there is to a quiet one."""
         plan = self._plan
-        hub = [PlannedOperation(1, operation.replica.name, operation) for operation in plan.hub]
-        spokes = [
-            PlannedOperation(2, operation.replica.name, operation)
-            for operations in plan.spokes.values()
-            for operation in operations
-        ]
-        return self._compose(_planned(hub), _planned(spokes), {}, graph, tuple(hub + spokes) if self._is_dry else None)
+        hub = [PlannedOperation(1, operation.replica.name, operation) for operation in plan.hub.operations]
+        spokes: list[PlannedOperation] = []
+        skipped = 0
+        for replica in plan.replicas:
+            part = plan.part(replica)
+            skipped += part.settled
+            spokes += (PlannedOperation(2, replica.name, operation) for operation in part.operations)
+        operations = tuple(hub + spokes) if self._is_dry else None
+        return self._compose(_planned(hub), _planned(spokes, skipped), {}, graph, operations)
 
     def report(self, hub: Applied, spokes: Mapping[str, Applied], graph: GraphCounts) -> TenantReport:
         """What the run did."""
@@ -65,7 +68,7 @@ class Scribe:
             outcome=Outcome.FAILED if refusal else partial,
             error=refusal,
             step1=StepCounts(hub.created, hub.updated, plan.gathered),
-            step2=StepCounts(spokes.created, spokes.updated, plan.scattered),
+            step2=StepCounts(spokes.created, spokes.updated, spokes.skipped),
             stamped=hub.stamped + spokes.stamped,
             deleted=hub.deleted + spokes.deleted,
             restored=hub.restored + spokes.restored,
@@ -133,11 +136,12 @@ def _sum(parts: Iterable[Applied]) -> Applied:
         total.updated += part.updated
         total.stamped += part.stamped
         total.deleted += part.deleted
+        total.skipped += part.skipped
         total.problems += part.problems
     return total
 
 
-def _planned(operations: Sequence[PlannedOperation]) -> Applied:
+def _planned(operations: Sequence[PlannedOperation], skipped: int = 0) -> Applied:
     actions = [operation.action for operation in operations]
     restored = sum(isinstance(one.operation, CreateContact) and one.operation.is_restored for one in operations)
     return Applied(
@@ -146,6 +150,7 @@ def _planned(operations: Sequence[PlannedOperation]) -> Applied:
         updated=actions.count("update"),
         stamped=actions.count("stamp"),
         deleted=actions.count("delete"),
+        skipped=skipped,
     )
 
 

@@ -13,7 +13,6 @@ from shared.sync.plan import NOTHING_TO_DO, reconcile
 from shared.sync.progress import is_quiet, newest_of
 from shared.sync.report import GraphCounts, TenantReport
 from shared.sync.rules import Deletions, Rules
-from shared.sync.undo import limited
 
 
 async def sync_tenant(job: Job) -> TenantReport:
@@ -34,14 +33,14 @@ async def sync_tenant(job: Job) -> TenantReport:
         recalled = await recall(job, gathered, rules, checkpoints) or (gathered, NO_MEMORY)
     gathered, memory = recalled
     plan = reconcile(gathered.hub, gathered.spokes, rules, memory, job.services.clock.now())
-    plan = plan if job.only is None else limited(plan, job.only)
+    plan = plan if job.only is None else plan.about(job.only)
     scribe = Scribe(job, gathered, plan)
     if job.is_dry:
         return scribe.planned(_counts(job.services))
     writer = Writer(job, rules, gathered, checkpoints)
     await writer.record(plan, memory)
-    hub = await writer.write_hub(plan.hub)
-    spokes = await writer.scatter(plan.spokes, hub)
+    hub = await writer.write_hub(plan)
+    spokes = await writer.scatter(plan, hub)
     return scribe.report(hub, spokes, _counts(job.services))
 
 

@@ -3,19 +3,26 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
-from shared.engine.apply import Applied, apply
+from shared.engine.apply import Applied, Beside, apply
 from shared.engine.gather import Gathered
 from shared.engine.job import Job
 from shared.engine.record import record_beginning
 from shared.errors import TenantError
 from shared.sync.mergebase import Memory
-from shared.sync.plan import CreateContact, Operation, Plan, UpdateContact
+from shared.sync.operations import CreateContact, Operation, UpdateContact
+from shared.sync.plan import Plan
 from shared.sync.progress import Leftovers, advanced, is_quarantined
-from shared.sync.records import Checkpoint, Quarantined
-from shared.sync.replica import Duplicate
+from shared.sync.records import Checkpoint, Quarantined, StoredLink
+from shared.sync.replica import Duplicate, Replica
 from shared.sync.rules import Rules
+from shared.sync.scatter import Part
 from shared.sync.stamp import SyncId
+
+_WRITERS: Final = 128
+"""Mailboxes written at once: four requests of each are more than Graph takes in all, and their parts fit in memory."""
 
 
 class Writer:
@@ -49,48 +56,58 @@ class Writer:
             hub = self._observed[self._hub].replica
             known = self._checkpoints.get(self._hub) or Checkpoint(hub.mailbox, hub.name)
             await state.save_checkpoint(self._tenant_id, replace(known, newest=self._newest))
-        for mailbox, links in plan.links.items():
-            await state.save_links(self._tenant_id, mailbox, links)
 
-    async def write_hub(self, operations: Sequence[Operation]) -> Applied:
+    async def write_hub(self, plan: Plan) -> Applied:
         """Write the hub; raises `TenantError` when its mailbox does not go on."""
-        self._job.progress.step(self._tenant_id, "writing the hub", len(operations))
-        applied = await self._apply(self._hub, operations, frozenset())
+        self._job.progress.step(self._tenant_id, "writing the hub", len(plan.hub.operations))
+        applied = await self._apply(self._hub, plan.hub, frozenset())
         if applied.failure:
             failure = applied.failure
             message = f"Tenant {self._tenant_id}: the shared mailbox could not be written. {failure.message}"
             raise TenantError(message, hint=failure.hint, code=failure.code)
         return applied
 
-    async def scatter(self, operations: Mapping[str, Sequence[Operation]], hub: Applied) -> dict[str, Applied]:
+    async def scatter(self, plan: Plan, hub: Applied) -> dict[str, Applied]:
         """Write the spokes; a contact that the hub does not hold as planned goes nowhere."""
-        self._job.progress.step(self._tenant_id, "writing the spokes", sum(map(len, operations.values())))
-        missing = frozenset(hub.undone)
-        mailboxes = [mailbox for mailbox in self._observed if mailbox != self._hub]
-        work = [self._apply(mailbox, operations.get(mailbox, ()), missing) for mailbox in mailboxes]
-        results = await asyncio.gather(*work, return_exceptions=True)
+        self._job.progress.step(self._tenant_id, "writing the spokes", plan.size * len(plan.replicas))
+        missing, places = frozenset(hub.undone), asyncio.Semaphore(_WRITERS)
+
+        async def write(replica: Replica) -> Applied:
+            async with places:
+                part = plan.part(replica)
+                self._skip(plan.size - len(part.operations))
+                return await self._apply(replica.mailbox, part, missing)
+
+        results = await asyncio.gather(*map(write, plan.replicas), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+        mailboxes = [replica.mailbox for replica in plan.replicas]
         return dict(zip(mailboxes, (one for one in results if isinstance(one, Applied)), strict=True))
 
-    async def _apply(self, mailbox: str, operations: Sequence[Operation], missing: frozenset[SyncId]) -> Applied:
-        """Carry out a mailbox's operations, but for contacts that the hub is `missing`; remember what came of it."""
+    async def _apply(self, mailbox: str, part: Part, missing: frozenset[SyncId]) -> Applied:
+        """Carry out a mailbox's part, but for contacts that the hub is `missing`; remember what came of it."""
+        await self._keep(mailbox, part.links)
         quarantine = self._quarantine(mailbox)
-        wanted = [one for one in operations if _may_go(one, missing) and not is_quarantined(one, quarantine)]
-        for _ in range(len(operations) - len(wanted)):
-            self._job.progress.advance(self._tenant_id)
-        applied = await apply(self._job.services.contacts, self._rules, wanted, self._done, self._job.course.goes_on)
-        if applied.links or applied.forgotten:
-            await self._job.state.save_links(self._tenant_id, mailbox, applied.links, applied.forgotten)
+        wanted = [one for one in part.operations if _may_go(one, missing) and not is_quarantined(one, quarantine)]
+        self._skip(len(part.operations) - len(wanted))
+        beside = Beside(self._job.course.goes_on, lambda: self._skip(1), partial(self._keep, mailbox))
+        applied = await apply(self._job.services.contacts, self._rules, wanted, beside)
+        applied.skipped = part.settled
         if applied.tenant_error:
             raise applied.tenant_error
-        skipped = {one.version.sync_id for one in operations if not _may_go(one, missing)}
+        skipped = {one.version.sync_id for one in part.operations if not _may_go(one, missing)}
         await self._advance(mailbox, applied, frozenset(skipped), is_open=bool(missing) or mailbox in self._held)
         return applied
 
-    def _done(self) -> None:
-        self._job.progress.advance(self._tenant_id)
+    async def _keep(self, mailbox: str, links: Sequence[StoredLink], forgotten: Sequence[SyncId] = ()) -> None:
+        if links or forgotten:
+            await self._job.state.save_links(self._tenant_id, mailbox, links, forgotten)
+
+    def _skip(self, count: int) -> None:
+        """So much of the step is done, or need not be."""
+        if count:
+            self._job.progress.advance(self._tenant_id, count)
 
     def _quarantine(self, mailbox: str) -> tuple[Quarantined, ...]:
         """What is not tried again; in a whole reading everything is."""
@@ -102,9 +119,8 @@ class Writer:
         if self._job.only is not None:
             return  # what else was read is left to a run that is about everything
         pending = frozenset(applied.undone - refused) | skipped
-        settled = frozenset(link.sync_id for link in applied.links).union(applied.forgotten)
         duplicates = self._duplicates.get(mailbox, {})
-        left = Leftovers(pending, tuple(applied.refused), settled, duplicates, is_open)
+        left = Leftovers(pending, tuple(applied.refused), frozenset(applied.settled), duplicates, is_open)
         known, observation = self._checkpoints.get(mailbox), self._observed[mailbox]
         checkpoint = advanced(observation, known, self._newest, left, self._job.services.clock.now())
         if checkpoint != known:

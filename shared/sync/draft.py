@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.sync.contact import FieldValue
-from shared.sync.plan import CreateContact, DeleteContact, Operation, StampContact, UpdateContact, lacks_stamp
+from shared.sync.operations import CreateContact, DeleteContact, Operation, StampContact, UpdateContact, lacks_stamp
 from shared.sync.replica import Card, Draft, Item
 from shared.sync.rules import Rules
 from shared.sync.stamp import read_stamp, write_stamp

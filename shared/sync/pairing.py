@@ -51,6 +51,10 @@ class Pairing:
     aside: Mapping[tuple[str, str], Duplicate]
 
 
+NOBODY: Final = Pairing({}, {}, (), (), (), {})
+"""The pairing of no items."""
+
+
 class _By(IntEnum):
     """What gives an item its SyncId, the surest first."""
 

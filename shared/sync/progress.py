@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from shared.sync.plan import CreateContact, Operation
+from shared.sync.operations import CreateContact, Operation
 from shared.sync.records import Checkpoint, Quarantined
 from shared.sync.replica import Duplicate, Observation
 from shared.sync.stamp import SyncId

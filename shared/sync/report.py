@@ -14,7 +14,7 @@ from typing import Final
 from shared.sync.contact import FieldValue, field_json
 from shared.sync.draft import planned_fields
 from shared.sync.merge import Conflict, Word
-from shared.sync.plan import CreateContact, DeleteContact, Operation, StampContact, UpdateContact
+from shared.sync.operations import CreateContact, DeleteContact, Operation, StampContact, UpdateContact
 
 
 class Outcome(StrEnum):

@@ -24,7 +24,6 @@ from enum import StrEnum
 
 from shared.sync.contact import Contact, FieldValue, field_json
 from shared.sync.mergebase import UNDO, Version
-from shared.sync.plan import Operation, Plan
 from shared.sync.stamp import SyncId
 
 
@@ -178,21 +177,3 @@ def _turn_back(before: Version, done: Version, current: Version) -> Step:
 
 def _keep(current: Version, reason: Reason, kept: tuple[str, ...] = ()) -> Step:
     return Step(Fate.KEPT, current, current.contact, kept, reason)
-
-
-def limited(plan: Plan, sync_ids: frozenset[SyncId]) -> Plan:
-    """The part of a run's plan that is about these contacts."""
-
-    def ours(operations: Iterable[Operation]) -> tuple[Operation, ...]:
-        return tuple(one for one in operations if one.version.sync_id in sync_ids)
-
-    return replace(
-        plan,
-        hub=ours(plan.hub),
-        spokes={mailbox: ours(operations) for mailbox, operations in plan.spokes.items()},
-        versions=tuple(version for version in plan.versions if version.sync_id in sync_ids),
-        links={
-            mailbox: tuple(link for link in links if link.sync_id in sync_ids) for mailbox, links in plan.links.items()
-        },
-        conflicts=tuple(conflict for conflict in plan.conflicts if conflict.sync_id in sync_ids),
-    )

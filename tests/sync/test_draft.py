@@ -6,7 +6,7 @@ import pytest
 
 from shared.sync.contact import Contact, FieldValue, normalise
 from shared.sync.draft import draft_for, new_draft, planned_fields
-from shared.sync.plan import CreateContact, StampContact, UpdateContact
+from shared.sync.operations import CreateContact, StampContact, UpdateContact
 from shared.sync.replica import Card, Draft, Item
 from shared.sync.stamp import Stamp
 from tests.builders import RULES, card, contact, guid, spoke, version

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.sync.contact import Contact, with_display_name
-from shared.sync.plan import CreateContact, Plan, UpdateContact
+from shared.sync.operations import CreateContact, UpdateContact
+from shared.sync.plan import Plan
 from shared.sync.replica import Item
 from shared.sync.rules import Rules
 from shared.sync.stamp import read_stamp
@@ -95,7 +96,7 @@ def do(world: World, todo: Deeds) -> None:
 
 def described(plan: Plan) -> str:
     """The plan to the letter."""
-    return spelt((plan.hub, sorted(plan.spokes.items()), plan.conflicts, sorted(plan.contacts.items())))
+    return spelt((plan.hub.operations, sorted(plan.spokes.items()), plan.conflicts, sorted(plan.contacts.items())))
 
 
 @given(cards, typing)

@@ -11,7 +11,8 @@ import pytest
 import shared.sync.plan
 from shared.sync.contact import Contact
 from shared.sync.mergebase import NO_MEMORY, Link, Memory
-from shared.sync.plan import CreateContact, Operation, Plan, StampContact, UpdateContact, reconcile
+from shared.sync.operations import CreateContact, Operation, StampContact, UpdateContact
+from shared.sync.plan import Plan, reconcile
 from shared.sync.replica import Item, Observation
 from shared.sync.stamp import Stamp
 from tests.builders import HUB, RULES, at, card, contact, guid, plan, spoke, version
@@ -48,7 +49,7 @@ TABLE: list[Row] = [
 
 def operation_on(mailbox: str, found: Plan) -> Operation | None:
     """The one operation planned for a replica."""
-    operations = found.hub if mailbox == "hub" else found.spokes.get(mailbox, ())
+    operations = found.hub.operations if mailbox == "hub" else found.spokes.get(mailbox, ())
     assert len(operations) <= 1
     return operations[0] if operations else None
 
@@ -73,7 +74,7 @@ def test_the_decision_table(row: Row, update_existing: bool) -> None:
         assert operation is None
     else:
         assert type(operation) is (OUTCOMES[decision] or type(None))
-    assert found.hub == ()
+    assert found.hub.operations == ()
     assert operation_on("ben", found) is None
     assert found.scattered == (1 if decision in {"create", "update what differs"} or "private" in row[0] else 2)
 
@@ -119,14 +120,14 @@ def test_a_private_hub_card_leaves_the_contact_alone_everywhere() -> None:
     """What was shared stays, and nobody's edit of it goes anywhere."""
     hub = card("hub", ANNA, sync_id=S, private=True)
     found = plan([hub], ("ann", [card("ann", NEWER, sync_id=S)]), ("ben", []))
-    assert (found.hub, found.spokes, found.contacts) == ((), {}, {})
+    assert (found.hub.operations, found.spokes, found.contacts) == ((), {}, {})
 
 
 def test_a_contact_of_which_only_private_cards_are_left_is_left_alone() -> None:
     """Its copies, which are duplicates of the private card, are given to nobody."""
     private, copy = card("ann", ANNA, sync_id=S, private=True), card("ann", ANNA, sync_id=S)
     found = plan([], ("ann", [private, copy]), ("ben", []))
-    assert (found.hub, found.spokes) == ((), {})
+    assert (found.hub.operations, found.spokes) == ((), {})
 
 
 def test_what_is_gathered_and_scattered_is_counted() -> None:

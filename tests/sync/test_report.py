@@ -8,7 +8,7 @@ import pytest
 
 from shared.sync.contact import Contact, FieldValue
 from shared.sync.merge import Conflict, Word
-from shared.sync.plan import CreateContact, StampContact, UpdateContact
+from shared.sync.operations import CreateContact, StampContact, UpdateContact
 from shared.sync.report import (
     GraphCounts,
     MailboxOutcome,

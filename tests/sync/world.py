@@ -7,7 +7,8 @@ from dataclasses import replace
 from shared.sync.contact import Contact
 from shared.sync.draft import draft_for, new_draft
 from shared.sync.mergebase import NO_MEMORY
-from shared.sync.plan import CreateContact, DeleteContact, Operation, Plan, reconcile
+from shared.sync.operations import CreateContact, DeleteContact, Operation
+from shared.sync.plan import Plan, reconcile
 from shared.sync.replica import Card, Draft, Item, Observation
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId, read_stamp, write_stamp
@@ -131,7 +132,7 @@ class World:
 
 def operations(plan: Plan) -> Iterator[Operation]:
     """All of a plan's operations, the hub's first."""
-    yield from plan.hub
+    yield from plan.hub.operations
     for theirs in plan.spokes.values():
         yield from theirs
 
