@@ -20,9 +20,11 @@ from shared.errors import (
     PrivilegeError,
     TenantError,
 )
+from shared.sync.mergebase import Versions
 from shared.sync.records import Checkpoint, Quarantined
 from shared.sync.replica import Failure, Item, Observation, Replica, Unreadable
 from shared.sync.roster import Roster, User, enrol
+from shared.sync.rules import Rules
 
 HUB_FOLDER: Final = "All Contacts"
 """The hub folder's name, as the shared mailbox's users know it."""
@@ -45,15 +47,17 @@ class Gathered:
     unknown_users: tuple[str, ...]
     quarantine: tuple[tuple[Replica, Quarantined], ...] = ()
     """What was refused for good and is not tried again in this run."""
+    versions: Versions | None = None
+    """The newest versions, if they had to be known for reading."""
 
 
-async def gather(job: Job, checkpoints: Mapping[str, Checkpoint]) -> Gathered:
+async def gather(job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint]) -> Gathered:
     """Read the hub and all spokes; raises `TenantError` when the hub or the whole tenant cannot be read.
 
     Of a mailbox with a checkpoint that can be trusted only the changes are read.
     In a dry run a missing hub folder is not made, but taken for the empty folder that it would be.
     """
-    tenant, progress, eyes = job.tenant, job.progress, Eyes(job, checkpoints)
+    tenant, progress, eyes = job.tenant, job.progress, Eyes(job, rules, checkpoints)
     hub_user, roster = await _enrol(job, checkpoints)
     progress.step(tenant.tenant_id, "reading", len(roster.users) + 1)
     hub, namesakes = await _hub(job, hub_user, eyes)
@@ -64,7 +68,7 @@ async def gather(job: Job, checkpoints: Mapping[str, Checkpoint]) -> Gathered:
     _refuse_if_all_refused(unreadable, len(observed))
     spokes = tuple(one for one in observed if isinstance(one, Observation))
     quarantine = tuple(_quarantine((hub, *spokes), checkpoints))
-    return Gathered(hub, spokes, unreadable, namesakes, roster.unknown, quarantine)
+    return Gathered(hub, spokes, unreadable, namesakes, roster.unknown, quarantine, eyes.versions)
 
 
 async def look_again(job: Job, gathered: Gathered, items: Mapping[str, Collection[str]]) -> Gathered:
@@ -102,7 +106,7 @@ def _quarantine(
 ) -> Iterator[tuple[Replica, Quarantined]]:
     for one in observations:
         checkpoint = checkpoints.get(one.replica.mailbox)
-        if checkpoint and not one.is_whole:
+        if checkpoint and not one.was_read_whole:
             yield from ((one.replica, entry) for entry in checkpoint.quarantine)
 
 

@@ -8,6 +8,7 @@ from shared.engine.gather import Gathered, look_again
 from shared.engine.job import Job
 from shared.errors import StateDamagedError
 from shared.sync.cases import wanted
+from shared.sync.guard import WORTH_GUARDING
 from shared.sync.mergebase import NO_MEMORY, Link, Memory, Version
 from shared.sync.records import Checkpoint, StoredLink
 from shared.sync.replica import Observation
@@ -42,7 +43,9 @@ async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mappin
     known = checkpoints.get(hub.mailbox)
     is_trusting = not all(one.is_whole for one in (gathered.hub, *gathered.spokes))
     try:
-        versions = await job.state.current_versions(job.tenant.tenant_id)
+        versions = gathered.versions
+        if versions is None:
+            versions = await job.state.current_versions(job.tenant.tenant_id)
         newest = max((version.number for version in versions.values()), default=0)
         if is_trusting and (known is None or newest < known.newest):
             return None
@@ -62,7 +65,7 @@ async def _begin_anew(job: Job, error: StateDamagedError) -> None:
 
 
 class _Recollection:
-    """Reads links as needed: all of a mailbox that was read whole or has new cards, else those in question.
+    """Reads links as needed: all of a mailbox that was read whole and is not settled, else those in question.
 
     The links of the `lost` mailbox are left out: cards that stood in another folder are not gone, the folder is.
     """
@@ -73,6 +76,7 @@ class _Recollection:
         self._lost = lost
         self._links: dict[tuple[str, str], Link] = {}
         self._bases = {version.number: version for version in versions.values()}
+        self._held: dict[str, frozenset[SyncId]] = {}
         self._asked: dict[str, set[SyncId]] = {}
         self._looked: dict[str, frozenset[str]] = {}
 
@@ -81,7 +85,7 @@ class _Recollection:
             return gathered, NO_MEMORY
         for observation in (gathered.hub, *gathered.spokes):
             await self._keep(await self._links_for(observation))
-        memory = Memory(self._versions, self._links)
+        memory = Memory(self._versions, self._links, self._held)
         while True:
             found = wanted(gathered.hub, gathered.spokes, rules, memory)
             items = {mailbox: ids - self._looked.get(mailbox, frozenset()) for mailbox, ids in found.items.items()}
@@ -89,9 +93,11 @@ class _Recollection:
             if not await self._ask(found.links) and not items:
                 return gathered, memory
             gathered = await look_again(self._job, gathered, items)
-            for mailbox, ids in items.items():
-                self._looked[mailbox] = ids | self._looked.get(mailbox, frozenset())
-                await self._keep(await self._job.state.links(self._job.tenant.tenant_id, mailbox))
+            for observation in (gathered.hub, *gathered.spokes):
+                mailbox = observation.replica.mailbox
+                self._looked[mailbox] = self._looked.get(mailbox, frozenset()) | items.get(mailbox, frozenset())
+                if mailbox in items and mailbox not in self._held:
+                    await self._hold(observation)
 
     async def _ask(self, links: Mapping[str, frozenset[SyncId]]) -> bool:
         """Bring in links that were not asked for yet; whether there were any."""
@@ -106,21 +112,34 @@ class _Recollection:
         return is_new
 
     async def _links_for(self, observation: Observation) -> Sequence[StoredLink]:
+        """The links of what was read or is gone; of which contacts it has cards besides, if that can matter."""
         state, tenant_id, mailbox = self._job.state, self._job.tenant.tenant_id, observation.replica.mailbox
-        ids = [*(item.item_id for item in observation.items), *observation.removed]
+        told = _told(observation)
+        if observation.is_settled:
+            self._held[mailbox] = observation.held
         if observation.is_whole:
             return await state.links(tenant_id, mailbox)
-        if not ids:
+        if not told:
             return []
-        links = await state.links_of_items(tenant_id, mailbox, ids)
-        strangers = {item.item_id for item in observation.items} - {link.item_id for link in links}
-        return await state.links(tenant_id, mailbox) if strangers else links
+        links = await state.links_of_items(tenant_id, mailbox, sorted(told))
+        if not observation.is_settled:
+            strangers = {item.item_id for item in observation.items} - {link.item_id for link in links}
+            if strangers or len(observation.removed) >= WORTH_GUARDING:
+                await self._hold(observation)
+        return links
+
+    async def _hold(self, observation: Observation) -> None:
+        """Find out of which contacts a mailbox has cards that were not read."""
+        mailbox, told = observation.replica.mailbox, _told(observation)
+        links = await self._job.state.links(self._job.tenant.tenant_id, mailbox)
+        self._held[mailbox] = frozenset(link.sync_id for link in links if link.item_id not in told)
 
     async def _links_to(self, mailbox: str, sync_ids: Sequence[SyncId]) -> Sequence[StoredLink]:
         state, tenant_id = self._job.state, self._job.tenant.tenant_id
-        if len(sync_ids) > _POINT_READS:
-            return await state.links(tenant_id, mailbox)
-        return await state.links_to(tenant_id, mailbox, sync_ids)
+        if len(sync_ids) <= _POINT_READS:
+            return await state.links_to(tenant_id, mailbox, sync_ids)
+        asked = frozenset(sync_ids)
+        return [link for link in await state.links(tenant_id, mailbox) if link.sync_id in asked]
 
     async def _keep(self, stored: Iterable[StoredLink]) -> None:
         """Add links; one whose base is not to be had is left out: its card is paired and compared anew."""
@@ -130,8 +149,13 @@ class _Recollection:
             history = await self._job.state.versions(self._job.tenant.tenant_id, sync_id)
             self._bases |= {version.number: version for version in history}
         for one in links:
-            if one.base in self._bases and one.mailbox != self._lost:
-                self._links[one.mailbox, one.item_id] = _link(one, self._bases[one.base])
+            base = self._bases.get(one.base)
+            if base and base.sync_id == one.sync_id and one.mailbox != self._lost:
+                self._links[one.mailbox, one.item_id] = _link(one, base)
+
+
+def _told(observation: Observation) -> set[str]:
+    return {*(item.item_id for item in observation.items), *observation.removed}
 
 
 def _link(stored: StoredLink, base: Version) -> Link:

@@ -1,31 +1,62 @@
 """Reading a replica as cheaply as what is remembered allows: what changed since the last run, else everything."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from shared.engine.job import Job
 from shared.errors import StateDamagedError
+from shared.sync.mergebase import Versions
 from shared.sync.records import Checkpoint
 from shared.sync.replica import Observation, Replica
+from shared.sync.rules import Rules
+from shared.sync.settle import settle
+
+_WHOLE_READERS: Final = 8
+"""Mailboxes read whole at once: what of them is settled goes before the next ones come, so this bounds memory."""
 
 
-@dataclass(frozen=True, slots=True)
 class Eyes:
     """Reads the replicas of one run; `checkpoints` are empty when what is remembered cannot be trusted."""
 
-    job: Job
-    checkpoints: Mapping[str, Checkpoint]
+    def __init__(self, job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Settle what is read by `rules`."""
+        self.job = job
+        self.versions: Versions | None = None
+        self._rules = rules
+        self._checkpoints = checkpoints
+        self._places = asyncio.Semaphore(_WHOLE_READERS)
+        self._recalling = asyncio.Lock()
 
     async def observe(self, replica: Replica) -> Observation:
         """The replica's changes, or all of it; raises `MailboxError` or `TenantError`."""
-        checkpoint = self.checkpoints.get(replica.mailbox)
+        checkpoint = self._checkpoints.get(replica.mailbox)
         if checkpoint and self._trusts(checkpoint, replica):
             changed = await self._changes(replica, checkpoint)
             if changed:
                 return changed
-        whole = await self.job.services.contacts.observe(replica)
-        return replace(whole, duplicates=checkpoint.duplicates) if checkpoint else whole
+        async with self._places:
+            whole = await self.job.services.contacts.observe(replica)
+            if checkpoint is None:
+                return whole
+            return await self._settled(replace(whole, duplicates=checkpoint.duplicates))
+
+    async def _settled(self, whole: Observation) -> Observation:
+        """What of a spoke is not as remembered; all of it where nothing is, or if the memory cannot be read."""
+        if whole.replica.is_hub or not whole.items:
+            return whole
+        state, tenant_id = self.job.state, self.job.tenant.tenant_id
+        try:
+            async with self._recalling:
+                if self.versions is None:
+                    self.versions = await state.current_versions(tenant_id)
+            if not self.versions:
+                return whole
+            return settle(whole, await state.links(tenant_id, whole.replica.mailbox), self.versions, self._rules)
+        except StateDamagedError:
+            return whole
 
     def _trusts(self, checkpoint: Checkpoint, replica: Replica) -> bool:
         """Whether a delta round will do: it is distrusted once in a while, and never knows another folder."""

@@ -22,13 +22,13 @@ async def sync_tenant(job: Job) -> TenantReport:
     """
     rules = _rules(job.tenant, job.options)
     checkpoints = await checkpoints_of(job)
-    gathered = await gather(job, checkpoints)
+    gathered = await gather(job, rules, checkpoints)
     job.course.check()
     if is_quiet((gathered.hub, *gathered.spokes), newest_of(checkpoints)):
         return Scribe(job, gathered, NOTHING_TO_DO).planned(_counts(job.services))
     recalled = await recall(job, gathered, rules, checkpoints)
     if recalled is None:
-        gathered = await gather(job, {})
+        gathered = await gather(job, rules, {})
         job.course.check()
         recalled = await recall(job, gathered, rules, checkpoints) or (gathered, NO_MEMORY)
     gathered, memory = recalled

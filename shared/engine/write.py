@@ -112,7 +112,7 @@ class Writer:
     def _quarantine(self, mailbox: str) -> tuple[Quarantined, ...]:
         """What is not tried again; in a whole reading everything is."""
         known = self._checkpoints.get(mailbox)
-        return known.quarantine if known and not self._observed[mailbox].is_whole else ()
+        return known.quarantine if known and not self._observed[mailbox].was_read_whole else ()
 
     async def _advance(self, mailbox: str, applied: Applied, skipped: frozenset[SyncId], *, is_open: bool) -> None:
         refused = {one.sync_id for one in applied.refused}

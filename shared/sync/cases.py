@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from shared.sync.contact import Contact
 from shared.sync.guard import counts_as_deletion, removals
 from shared.sync.merge import Merged, merge, voices_of
-from shared.sync.mergebase import Memory, Removals, Version
+from shared.sync.mergebase import Link, Memory, Removals, Version
 from shared.sync.pairing import Cards, Pairing, pair
-from shared.sync.replica import Observation
+from shared.sync.replica import Item, Observation
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
 
@@ -19,7 +20,8 @@ T = TypeVar("T")
 class Case:
     """One contact: its cards that were read, what they say together, and where a card of it is gone.
 
-    `is_put_back` if somebody holds a card of it that nobody remembers, although it was deleted.
+    `is_put_back` if somebody holds a card of it that nobody remembers, although it was deleted; `losers` are cards of
+    which a value is overwritten that is not in the history yet: they go there whole.
     """
 
     sync_id: SyncId
@@ -28,6 +30,7 @@ class Case:
     current: Version | None
     removed_from: frozenset[str]
     is_put_back: bool = False
+    losers: tuple[Item, ...] = ()
 
     @property
     def is_spoken_for(self) -> bool:
@@ -36,8 +39,8 @@ class Case:
 
     @property
     def moves(self) -> bool:
-        """Whether all replicas have to hear of it: it is new, changed, or gone somewhere."""
-        if self.current is None or self.removed_from:
+        """Whether all replicas have to hear of it: it is new, changed, gone somewhere, or told anew after a loser."""
+        if self.current is None or self.removed_from or self.losers:
             return True
         return self.is_put_back or bool(self.merged.contact.differing(self.current.contact))
 
@@ -94,9 +97,18 @@ def _cases(sync_ids: Iterable[SyncId], findings: Findings, hub: str, memory: Mem
             continue
         merged = merge(sync_id, voices_of(sync_id, cards, hub, memory), current)
         put_back = current is not None and current.is_deleted and any(not memory.link(item) for item in cards.values())
+        losers = tuple(
+            item for _, item in sorted(cards.items()) if _loses(item.contact, merged.contact, memory.link(item))
+        )
         # Where another card of the contact has taken the place of the one that is gone, nothing was deleted.
         gone = findings.gone.get(sync_id, frozenset()) - cards.keys()
-        yield Case(sync_id, cards, merged, current, gone, put_back)
+        yield Case(sync_id, cards, merged, current, gone, put_back, losers)
+
+
+def _loses(card: Contact, contact: Contact, link: Link | None) -> bool:
+    """Whether a value is overwritten that nobody remembers: any, or of a card with a base what differs from that."""
+    told = card.differing(link.ancestor()) if link else card.fields.keys()
+    return any(name in told and contact.get(name) != value for name, value in card.fields.items())
 
 
 @dataclass(frozen=True, slots=True)

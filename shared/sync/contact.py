@@ -217,6 +217,13 @@ class Contact:
         names = self.fields.keys() | other.fields.keys()
         return frozenset(name for name in names if self.fields.get(name) != other.fields.get(name))
 
+    def bent_by(self, residue: Mapping[str, FieldValue | None]) -> "Contact":
+        """The contact as a server gives it back that has these values instead, None for absent."""
+        if not residue:
+            return self
+        fields = {**self.fields, **residue}
+        return Contact({name: value for name, value in fields.items() if value is not None})
+
     @property
     def primary_email(self) -> str:
         """The first e-mail address in lower case, "" without one."""

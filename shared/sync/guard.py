@@ -1,10 +1,11 @@
 """Is it plausible that so much was deleted on purpose?"""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from shared.sync.mergebase import Link, Memory, Removals
+from shared.sync.mergebase import Memory, Removals
 from shared.sync.replica import Observation
 from shared.sync.rules import Deletions, Rules
 from shared.sync.stamp import SyncId
@@ -50,20 +51,18 @@ def guard(deletions: Collection[SyncId], hub: str, memory: Memory, gone: Removal
     alive = sum(not version.is_deleted for version in memory.versions.values())
     usual = max(ALWAYS_ALLOWED, alive * rules.max_delete_percent // 100)
     released = rules.allowed_deletes is not None and len(deletions) <= rules.allowed_deletes
-    emptied = tuple(_emptied(memory.links.values(), gone, hub, rules)) if deletions else ()
+    emptied = tuple(_emptied(memory, gone, hub, rules)) if deletions else ()
     if not deletions or released or (len(deletions) <= usual and not emptied):
         return None
     return Refusal(len(deletions), max(usual, rules.allowed_deletes or 0), emptied)
 
 
-def _emptied(links: Iterable[Link], gone: Removals, hub: str, rules: Rules) -> Iterable[str]:
+def _emptied(memory: Memory, gone: Removals, hub: str, rules: Rules) -> Iterable[str]:
     """The replicas, of those whose deletions count, that lost all of ten remembered cards or more."""
-    held: dict[str, int] = {}
-    left: dict[str, int] = {}
-    for link in links:
-        held[link.mailbox] = held.get(link.mailbox, 0) + 1
-        left[link.mailbox] = left.get(link.mailbox, 0) + (link.mailbox not in gone.get(link.sync_id, ()))
-    for mailbox in sorted(held):
+    lost = Counter(mailbox for mailboxes in gone.values() for mailbox in mailboxes)
+    linked = Counter(link.mailbox for link in memory.links.values())
+    for mailbox in sorted(lost):
         is_heard = mailbox == hub or rules.policy is Deletions.EVERYWHERE
-        if is_heard and held[mailbox] >= WORTH_GUARDING and not left[mailbox]:
+        is_all = linked[mailbox] == lost[mailbox] and not memory.held.get(mailbox)
+        if is_heard and is_all and lost[mailbox] >= WORTH_GUARDING:
             yield mailbox

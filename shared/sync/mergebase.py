@@ -57,16 +57,23 @@ class Link:
 
     def ancestor(self) -> Contact:
         """The content that the item had when it last agreed: the base, as this server gives it back."""
-        fields = {**self.base.contact.fields, **self.residue}
-        return Contact({name: value for name, value in fields.items() if value is not None})
+        return self.base.contact.bent_by(self.residue)
+
+
+Versions = Mapping[SyncId, Version]
+"""The newest version of every contact, deletions included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A tenant's current versions by SyncId, and its links by mailbox and item id. Lost, it is `NO_MEMORY`."""
+    """A tenant's current versions by SyncId, and its links by mailbox and item id. Lost, it is `NO_MEMORY`.
 
-    versions: Mapping[SyncId, Version]
+    `held` are, by mailbox, contacts that are known to have a card there which was not read, links or no links.
+    """
+
+    versions: Versions
     links: Mapping[tuple[str, str], Link]
+    held: Mapping[str, frozenset[SyncId]] = field(default_factory=lambda: MappingProxyType({}))
 
     def link(self, item: Item) -> Link | None:
         """The link of this item, None when it is not remembered."""

@@ -124,6 +124,8 @@ class _Pairs:
         for place, link in self._memory.links.items():
             if place not in read and link.mailbox not in gone.get(link.sync_id, ()):
                 self._reserved.add((link.sync_id, link.mailbox))
+        for mailbox, sync_ids in self._memory.held.items():
+            self._reserved.update((sync_id, mailbox) for sync_id in sync_ids if mailbox not in gone.get(sync_id, ()))
 
     def result(self, withheld: Iterable[Item]) -> Pairing:
         occupied = {sync_id: frozenset(mailboxes) for sync_id, mailboxes in self._occupied.items()}

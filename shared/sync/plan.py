@@ -175,7 +175,7 @@ class _Desk:
         card = case.cards.get(self._hub.mailbox)
         is_frozen = card is not None and not self._rules.update_existing
         contact = card.contact if card and is_frozen else case.merged.contact
-        is_kept = not is_frozen and self._keep_losers(case, contact, occupied)
+        is_kept = not is_frozen and self._keep_losers(case, occupied)
         version = self._version(case, contact, is_told_anew=is_kept)
         self._conflicts += () if is_frozen else case.merged.conflicts
         self._decisions.append(Decision(case, version, self._stamp(case, version), occupied))
@@ -188,16 +188,12 @@ class _Desk:
             version = self._next(replace(current, at=self._now, by=by, is_deleted=True))
         self._decisions.append(Decision(case, version, Stamp(case.sync_id), occupied))
 
-    def _keep_losers(self, case: Case, contact: Contact, occupied: frozenset[str]) -> bool:
-        """Put cards that nobody remembers, and that lose a value, into the history whole; whether there were any."""
-        losers = [
-            item
-            for mailbox, item in sorted(case.cards.items())
-            if mailbox not in occupied and not self._memory.link(item) and _loses(item.contact, contact)
-        ]
+    def _keep_losers(self, case: Case, occupied: frozenset[str]) -> bool:
+        """Put cards that lose a value into the history whole, before they are overwritten; whether there were any."""
+        losers = [item for item in case.losers if item.mailbox not in occupied]
         for item in losers:
             version = self._next(self._written_by(case, item.contact, item.modified_at, item.mailbox))
-            self._links.setdefault(item.mailbox, []).append(link_to(item, version, None))
+            self._links.setdefault(item.mailbox, []).append(link_to(item, version, self._memory.link(item)))
         return bool(losers)
 
     def _version(self, case: Case, contact: Contact, *, is_told_anew: bool) -> Version:
@@ -245,8 +241,3 @@ class _Desk:
         if oldest.stamp and oldest.stamp.created_by:
             return oldest.stamp.created_by
         return self._names[oldest.mailbox]
-
-
-def _loses(card: Contact, contact: Contact) -> bool:
-    """Whether a value of the card is overwritten."""
-    return any(contact.get(name) != value for name, value in card.fields.items())

@@ -48,9 +48,9 @@ def advanced(
         delta_link=observation.delta_link if is_done else before.delta_link,
         watermark=before.watermark if is_long else newest,
         pending=() if is_long else tuple(sorted(left.pending)),
-        quarantine=_quarantine(() if observation.is_whole else before.quarantine, left),
+        quarantine=_quarantine(() if observation.was_read_whole else before.quarantine, left),
         succeeded_at=now if is_done else before.succeeded_at,
-        read_whole_at=now if observation.is_whole and is_done else before.read_whole_at,
+        read_whole_at=now if observation.was_read_whole and is_done else before.read_whole_at,
         duplicates={**observation.unread_duplicates, **left.duplicates},
         newest=newest if replica.is_hub else 0,
     )
@@ -79,7 +79,7 @@ def is_quarantined(operation: Operation, quarantine: Iterable[Quarantined]) -> b
 def is_quiet(observations: Iterable[Observation], newest: int) -> bool:
     """Whether nothing has changed anywhere and every replica is up to date: then nothing else has to be read."""
     return all(
-        not one.is_whole and not one.items and not one.removed and not one.pending and one.watermark >= newest
+        not one.was_read_whole and not one.items and not one.removed and not one.pending and one.watermark >= newest
         for one in observations
     )
 

@@ -72,6 +72,8 @@ class Duplicate:
 class Observation:
     """A replica that was read to its end: all of it, or (not `is_whole`) all that changed since the last time.
 
+    If it `is_settled` all of it was read too, but what agrees with what is remembered is left out, and `held` says so.
+
     `removed` are the ids of items that are gone since then. `watermark` says up to which version the replica is known
     to be up to date, but for the contacts in `pending`; of a whole reading everything is compared anyway. `duplicates`
     are those that were left aside before, by item id.
@@ -85,11 +87,18 @@ class Observation:
     watermark: int = 0
     pending: tuple[SyncId, ...] = ()
     duplicates: Mapping[str, Duplicate] = field(default_factory=lambda: MappingProxyType({}))
+    is_settled: bool = False
+    held: frozenset[SyncId] = frozenset()
+
+    @property
+    def was_read_whole(self) -> bool:
+        """Whether every card was looked at."""
+        return self.is_whole or self.is_settled
 
     @property
     def unread_duplicates(self) -> Mapping[str, Duplicate]:
         """Those that have not changed since: neither read nor gone."""
-        if self.is_whole or not self.duplicates:
+        if self.was_read_whole or not self.duplicates:
             return {}
         told = {*(item.item_id for item in self.items), *self.removed}
         return {item_id: one for item_id, one in self.duplicates.items() if item_id not in told}

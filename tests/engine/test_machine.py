@@ -188,7 +188,10 @@ class Life(RuleBasedStateMachine):
         chosen = config.load(self.emulator.environment() | {"AUTOMATION_SYNCCONTACTS_DELETE_POLICY": self.policy.value})
         place = Place(SystemClock(), "here", 1, is_alive=lambda _: True)
         world = World(opened, self.office.state, self.emulator.clock, Quiet(), place)
-        return await run(chosen, RunOptions(run_id=f"run-{next(self.numbers)}", full=full), world)
+        try:
+            return await run(chosen, RunOptions(run_id=f"run-{next(self.numbers)}", full=full), world)
+        finally:
+            self.typed.runs += 1
 
     def go(self, *, full: bool = False) -> RunReport:
         self.emulator.clock.advance(3600)

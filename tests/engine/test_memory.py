@@ -60,6 +60,8 @@ async def test_a_true_conflict_names_both_values(office: Office) -> None:
     edit(office, "bob", "Grace", mobilePhone=None)
     (reported,) = (await office.report()).conflicts
     assert (reported.conflict.winner, reported.conflict.loser) == (None, "2")
+    history = await office.state.versions_since(office.tenant.id, 1)
+    assert [version.contact.get("mobilePhone") for version in history] == ["1", "2", None]
     assert {office.card(name, "Grace")["mobilePhone"] for name in EVERYBODY} == {None}
 
 
@@ -135,6 +137,16 @@ async def test_the_guard_refuses_a_mass_deletion(office: Office) -> None:
     assert office.card("cem", names[14])["mobilePhone"] == "2"
     assert (len(office.cards("hub")), len(office.cards("bob"))) == (3, 15)
     assert written(await office.report(DeletePolicy="hub")) == 0
+
+
+async def test_a_dozen_deletions_of_many_are_plausible(office: Office) -> None:
+    """Twelve of a hundred and thirty are less than a tenth, and no mailbox looks emptied by them."""
+    names = [f"Person{number:03d}" for number in range(130)]
+    await company_of(office, *names)
+    await office.run(DeletePolicy="hub")
+    delete(office, "hub", *names[:12])
+    report = await office.report(DeletePolicy="hub")
+    assert (report.outcome, report.deleted) == ("ok", 36)
 
 
 async def test_a_refused_deletion_can_be_released(office: Office) -> None:
@@ -284,3 +296,20 @@ async def test_a_user_who_lost_the_licence_leaves(office: Office) -> None:
     office.tenant.remove_user("cem@contoso.com")
     report = await office.report()
     assert (report.outcome, len(report.mailboxes)) == ("ok", 1)
+
+
+async def test_an_old_card_of_a_newcomer_doubles_nothing(office: Office) -> None:
+    """Cem joins with an old card of a remembered contact: it is brought up to date, and nobody gets a second one."""
+    cem = office.tenant.user("cem@contoso.com")
+    cem.set_licensed(False)
+    office.box("cem").add_contact(person("Grace", "grace@x.org", mobilePhone="0"))
+    office.emulator.clock.advance(HOUR)
+    await company_of(office, "Grace")
+    await office.run()
+    office.emulator.clock.advance(HOUR)
+    cem.set_licensed(True)
+    await office.run()
+    office.emulator.clock.advance(HOUR)
+    assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
+    assert {office.card(name, "Grace")["mobilePhone"] for name in EVERYBODY} == {"1"}
+    assert written(await office.report()) == 0

@@ -80,9 +80,9 @@ class Mailroom:
         """What a run opens."""
         return self._opened
 
-    def add(self, name: str, contact: Contact, *, private: bool = False) -> Item:
-        """A person saves a new card."""
-        moment = self._moment()
+    def add(self, name: str, contact: Contact, *, private: bool = False, age: timedelta = timedelta()) -> Item:
+        """A person saves a new card, or an old one comes in from elsewhere."""
+        moment = self._moment() - age
         item = Item(name, self._number("item"), self._number("key"), contact, moment, moment, private=private)
         self._put(item, "")
         return item
@@ -277,7 +277,10 @@ def changed(contact: Contact, fields: Mapping[str, str | None]) -> Contact:
     return Contact({name: value for name, value in merged.items() if value is not None})
 
 
-def by_sync_id(items: Iterable[Item]) -> dict[str, Item]:
-    """The mirrored cards of a mailbox, of doubles the oldest."""
-    oldest_last = sorted(items, key=lambda item: (item.created_at, item.item_id), reverse=True)
-    return {item.marker: item for item in oldest_last if item.marker and not item.private}
+def by_sync_id(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """The mirrored cards of a mailbox that are open, duplicates with them."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        if item.marker and not item.private:
+            found.setdefault(item.marker, []).append(item)
+    return found

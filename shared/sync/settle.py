@@ -1,0 +1,54 @@
+"""What of a whole reading has to be kept: not the cards that are as they were last agreed on.
+
+A tenant read whole, once in a while, is contacts times mailboxes cards; what is left of it here is what a delta round
+would have told, and it is planned like one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from shared.sync.mergebase import Version, Versions
+from shared.sync.operations import lacks_stamp
+from shared.sync.records import StoredLink
+from shared.sync.replica import Item, Observation
+from shared.sync.rules import Rules
+from shared.sync.stamp import SyncId
+
+
+def settle(observation: Observation, links: Sequence[StoredLink], versions: Versions, rules: Rules) -> Observation:
+    """The reading without its settled cards, given all links of the mailbox and the newest version of every contact.
+
+    A contact that lives and has no settled card there is pending, for its card may be missing.
+    """
+    by_item = {link.item_id: link for link in links}
+    settled: set[SyncId] = set()
+    items: list[Item] = []
+    for item in observation.items:
+        link = by_item.pop(item.item_id, None)
+        if link and _is_settled(item, link, versions.get(link.sync_id), rules):
+            settled.add(link.sync_id)
+        else:
+            items.append(item)
+    return replace(
+        observation,
+        items=tuple(items),
+        removed=tuple(sorted(by_item)),
+        is_whole=False,
+        is_settled=True,
+        watermark=max((version.number for version in versions.values()), default=0),
+        pending=tuple(_without_card(versions, settled)),
+        held=frozenset(settled),
+    )
+
+
+def _without_card(versions: Versions, settled: set[SyncId]) -> Iterable[SyncId]:
+    return (one for one, version in versions.items() if one not in settled and not version.is_deleted)
+
+
+def _is_settled(item: Item, link: StoredLink, version: Version | None, rules: Rules) -> bool:
+    """Whether the card is the remembered one, untouched, open, stamped, and at the newest version."""
+    if version is None or version.is_deleted or link.base != version.number or link.is_withheld:
+        return False
+    if link.change_marker != item.change_marker or lacks_stamp(item, link.sync_id) or rules.withholds(item):
+        return False
+    return not item.contact.differing(version.contact.bent_by(link.residue))
