@@ -42,9 +42,15 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A create that may or may not have happened: it is looked up by marker before it is sent again."""
+    """A write that may or may not have happened: what is there is looked at before it is sent again.
+
+    `first_sent` (seconds) and `number` tell how long and how often it was tried; with `final` it was often enough.
+    """
 
     cause: Answer | Lost
+    first_sent: float | None = None
+    number: int = 1
+    final: bool = False
 
 
 def decode(body: bytes) -> object:
