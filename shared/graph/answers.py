@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 
+_DECODER = msgspec.json.Decoder()
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -60,7 +61,7 @@ def decode(body: bytes) -> object:
     read all the same, with U+FFFD in that place, lest one odd card hide the rest of its page.
     """
     try:
-        return msgspec.json.decode(body)
+        return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_mended(body)
 

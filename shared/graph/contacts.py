@@ -165,8 +165,8 @@ class GraphContactStore:
 
     def _written(self, row: Row, draft: Draft, flags: wire.Flags, replica: Replica) -> Item:
         """The item as the answer to a write shows it; flags are not echoed (microsoft-graph-docs, and pwsh#2784)."""
-        item = wire.read_item(row, flags, self._home(replica))
-        return item if draft.notes is None else replace(item, stamp=read_stamp(draft.notes)[1])
+        note = wire.note_of(row) if draft.notes is None else draft.notes
+        return wire.read_item(row, flags, self._home(replica), read_stamp(note)[1])
 
     async def _look_up(self, replica: Replica, draft: Draft) -> Item | None:
         """The card that bears the draft's marker; asked twice, for the index may lag behind the create."""
@@ -181,7 +181,7 @@ class GraphContactStore:
         path = queries.cards_with_marker(replica, draft.marker or "")
         rows = await self._calls.list(Listing(replica.mailbox, path, queries.prefer()), where)
         home = self._home(replica)
-        items = (wire.read_item(row, wire.read_flags(row), home) for row in rows.values())
+        items = (wire.read_card(row, home).item for row in rows.values())
         item = first_of(item for item in items if item.marker == draft.marker)
         return (await self.read(replica, item.item_id)).item if item else None
 
