@@ -16,7 +16,6 @@ from shared.engine.options import RunOptions
 from shared.engine.run import OpenTenant, Quiet, Work, World, chosen, run
 from shared.engine.tenant import sync_tenant
 from shared.errors import ConfigurationError, SecretError
-from shared.graph.commons import Commons
 from shared.ports import Clock, Progress, StateStore, TenantServices
 from shared.sync.report import RunReport
 
@@ -154,7 +153,10 @@ async def open_state(
 
 def _opener(environ: Mapping[str, str], vault: "VaultSecrets | None", clock: Clock, trust: str | None) -> OpenTenant:
     """How a run signs in to a tenant; all tenants share the process's connections and memory."""
-    commons = Commons()
+    from shared.graph.commons import Commons
+    from shared.graph.dispatcher import Limits
+
+    limits = Limits(commons=Commons())
 
     @asynccontextmanager
     async def open_tenant(tenant: Tenant) -> AsyncIterator[TenantServices]:
@@ -166,7 +168,7 @@ def _opener(environ: Mapping[str, str], vault: "VaultSecrets | None", clock: Clo
         proxy = proxy_for(environ, tenant.cloud.graph_url)
         async with (
             await sign_in(tenant, vault, trust=trust, identity_client_id=identity) as credential,
-            open_graph(tenant, credential, clock, trust=trust, proxy=proxy, commons=commons) as services,
+            open_graph(tenant, credential, clock, trust=trust, proxy=proxy, limits=limits) as services,
         ):
             yield services
 

@@ -32,7 +32,7 @@ class Carrier(httpx.AsyncBaseTransport):
         self._proxy = URL(proxy) if proxy else None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request and read its answer whole; raises `ConnectError` or `ProxyError` only if nothing was sent."""
+        """Send one request and read its answer; raises `ConnectError` or `ProxyError` only if nothing was sent."""
         try:
             async with self._session.request(
                 request.method,

@@ -43,11 +43,15 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be out at a time: batches to begin with and at most, and requests of a mailbox in ten minutes."""
+    """How much may be out at a time: batches to begin with and at most, and requests of a mailbox in ten minutes.
+
+    `commons` is what is shared with other tenants, None for nothing.
+    """
 
     first_batches: int = FIRST_BATCHES
     batches: int = MOST_BATCHES
     mailbox_requests: int = MOST_REQUESTS
+    commons: Commons | None = None
 
 
 class Dispatcher:
@@ -59,16 +63,15 @@ class Dispatcher:
         clock: Clock,
         traffic: Traffic,
         limits: Limits | None = None,
-        commons: Commons | None = None,
         jitter: Callable[[], float] | None = None,
     ) -> None:
-        """`commons` is what it shares with other tenants; `jitter` gives numbers from 0 to 1."""
+        """`jitter` gives numbers from 0 to 1."""
         limits = limits or Limits()
         self._wire, self._clock, self._traffic = wire, clock, traffic
         self._jitter = jitter or random.SystemRandom().random
         self._lanes = Lanes(budget=limits.mailbox_requests)
         self._pace = Pace(limits.first_batches, limits.batches)
-        self._member = (commons or Commons()).join(self._pump_soon)
+        self._member = (limits.commons or Commons()).join(self._pump_soon)
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: set[asyncio.Future[Outcome]] = set()
         self._pumping = False

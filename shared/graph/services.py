@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 
 from shared.config.model import Tenant
 from shared.graph.calls import Calls
-from shared.graph.commons import Commons
 from shared.graph.contacts import GraphContactStore
 from shared.graph.directory import GraphDirectory
-from shared.graph.dispatcher import Dispatcher
+from shared.graph.dispatcher import Dispatcher, Limits
 from shared.graph.transport import TokenSource, open_transport
 from shared.ports import Clock, TenantServices, Traffic
 
@@ -21,17 +20,17 @@ async def open_tenant(
     *,
     trust: str | None = None,
     proxy: str = "",
-    commons: Commons | None = None,
+    limits: Limits | None = None,
 ) -> AsyncIterator[TenantServices]:
     """All that one tenant's run talks to, closed at the end; the credential stays open, it is the caller's.
 
     `trust` is the path of a file of CA certificates, None for the usual ones; `proxy` the URL of an HTTP proxy, "" for
-    none; `commons` what the tenants of the process share.
+    none; `limits` what may be out at a time, None for the usual, shared with nobody.
     """
     traffic = Traffic()
     async with (
         open_transport(tenant.cloud, credential, clock, trust=trust, proxy=proxy) as transport,
-        Dispatcher(transport, clock, traffic, commons=commons) as dispatcher,
+        Dispatcher(transport, clock, traffic, limits) as dispatcher,
     ):
         calls = Calls(dispatcher, transport.base_url)
         yield TenantServices(GraphDirectory(calls), GraphContactStore(calls, clock), clock, traffic)

@@ -89,12 +89,12 @@ async def test_it_starts_careful_and_uses_more_when_all_goes_well() -> None:
 
 async def test_tenants_share_what_a_process_has() -> None:
     """A tenant with endless work leaves another one its share of the connections."""
-    commons, clock = Commons(places=10), StillClock()
+    clock, commons = StillClock(), Commons(places=10)
     wires = ScriptedWire(gate=asyncio.Event()), ScriptedWire(gate=asyncio.Event())
-    limits = Limits(first_batches=64)
+    limits = Limits(first_batches=64, commons=commons)
     async with (
-        Dispatcher(wires[0], clock, Traffic(), limits, commons) as one,
-        Dispatcher(wires[1], clock, Traffic(), limits, commons) as other,
+        Dispatcher(wires[0], clock, Traffic(), limits) as one,
+        Dispatcher(wires[1], clock, Traffic(), limits) as other,
     ):
         first = [asyncio.create_task(one.request(sub(f"m{n}"))) for n in range(2000)]
         await settled()
