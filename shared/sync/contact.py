@@ -57,13 +57,13 @@ def _text(raw: object) -> str | None:
 def _texts(raw: object) -> tuple[str, ...] | None:
     if not isinstance(raw, list | tuple):
         return None
-    return tuple(text for text in map(_text, raw) if text) or None
+    return tuple([text for text in map(_text, raw) if text]) or None
 
 
 def _emails(raw: object) -> tuple[Email, ...] | None:
     if not isinstance(raw, list | tuple):
         return None
-    return tuple(email for email in map(_email, raw) if email) or None
+    return tuple([email for email in map(_email, raw) if email]) or None
 
 
 def _email(raw: object) -> Email | None:
