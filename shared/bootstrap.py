@@ -152,7 +152,11 @@ async def open_state(
 
 
 def _opener(environ: Mapping[str, str], vault: "VaultSecrets | None", clock: Clock, trust: str | None) -> OpenTenant:
-    """How a run signs in to a tenant."""
+    """How a run signs in to a tenant; all tenants share the process's connections and memory."""
+    from shared.graph.commons import Commons
+    from shared.graph.dispatcher import Limits
+
+    limits = Limits(commons=Commons())
 
     @asynccontextmanager
     async def open_tenant(tenant: Tenant) -> AsyncIterator[TenantServices]:
@@ -164,7 +168,7 @@ def _opener(environ: Mapping[str, str], vault: "VaultSecrets | None", clock: Clo
         proxy = proxy_for(environ, tenant.cloud.graph_url)
         async with (
             await sign_in(tenant, vault, trust=trust, identity_client_id=identity) as credential,
-            open_graph(tenant, credential, clock, trust=trust, proxy=proxy) as services,
+            open_graph(tenant, credential, clock, trust=trust, proxy=proxy, limits=limits) as services,
         ):
             yield services
 

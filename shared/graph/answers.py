@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 
+_DECODER = msgspec.json.Decoder()
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -42,9 +43,15 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A create that may or may not have happened: it is looked up by marker before it is sent again."""
+    """A write that may or may not have happened: what is there is looked at before it is sent again.
+
+    `first_sent` (seconds) and `number` tell how long and how often it was tried; with `final` it was often enough.
+    """
 
     cause: Answer | Lost
+    first_sent: float | None = None
+    number: int = 1
+    final: bool = False
 
 
 def decode(body: bytes) -> object:
@@ -54,7 +61,7 @@ def decode(body: bytes) -> object:
     read all the same, with U+FFFD in that place, lest one odd card hide the rest of its page.
     """
     try:
-        return msgspec.json.decode(body)
+        return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_mended(body)
 

@@ -61,9 +61,7 @@ class Room:
 
 def encode(requests: Sequence[SubRequest]) -> bytes:
     """The body to post; a request's id is its place, counted from 1."""
-    return msgspec.json.encode(
-        {"requests": [_entry(number, request) for number, request in enumerate(requests, start=1)]}
-    )
+    return _ENCODER.encode({"requests": [_entry(number, request) for number, request in enumerate(requests, start=1)]})
 
 
 def _entry(number: int, request: SubRequest) -> dict[str, object]:
@@ -88,6 +86,11 @@ class _Responses(msgspec.Struct):
     responses: list[msgspec.Raw]
 
 
+_ENCODER: Final = msgspec.json.Encoder()
+_WHOLE: Final = msgspec.json.Decoder(_Responses)
+_PART: Final = msgspec.json.Decoder(_Response)
+
+
 def take_apart(body: bytes, count: int) -> list[Answer | Lost]:
     """The answers to a batch of `count` requests in their order; one that is missing or unreadable is `Lost`.
 
@@ -104,7 +107,7 @@ def take_apart(body: bytes, count: int) -> list[Answer | Lost]:
 
 def _responses(body: bytes) -> list[msgspec.Raw]:
     try:
-        return msgspec.json.decode(body, type=_Responses).responses
+        return _WHOLE.decode(body).responses
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _mended_responses(body)
 
@@ -121,7 +124,7 @@ def _mended_responses(body: bytes) -> list[msgspec.Raw]:
 
 def _response(raw: msgspec.Raw) -> _Response | None:
     try:
-        return msgspec.json.decode(raw, type=_Response)
+        return _PART.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

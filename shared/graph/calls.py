@@ -50,9 +50,9 @@ class Calls:
         self._dispatcher = dispatcher
         self._base_url = base_url
 
-    async def send(self, request: SubRequest, *, tried: int = 0) -> Answer | Fault | Doubtful:
-        """The final answer, errors as faults; only a POST can be `Doubtful`."""
-        outcome = await self._dispatcher.request(request, tried=tried)
+    async def send(self, request: SubRequest, after: Doubtful | None = None) -> Answer | Fault | Doubtful:
+        """The final answer, errors as faults; only a write can be `Doubtful`, then sent again with that as `after`."""
+        outcome = await self._dispatcher.request(request, after)
         if isinstance(outcome, Doubtful) or (isinstance(outcome, Answer) and outcome.ok):
             return outcome
         return fault_of(outcome)

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from shared.errors import ItemError
+from shared.errors import ItemChangedError, ItemError
 from shared.graph import queries, wire
-from shared.graph.answers import Answer, Doubtful, UnreadableBodyError, decode_object
+from shared.graph.answers import Answer, Doubtful, Lost, UnreadableBodyError, decode_object
 from shared.graph.batch import SubRequest
 from shared.graph.calls import Calls, Listing, each
 from shared.graph.changes import Follower
@@ -55,18 +55,18 @@ class GraphContactStore:
         self._injected.add(folder_name)
         body = msgspec.json.encode({"displayName": folder_name})
         request = SubRequest(mailbox.user_id, "POST", queries.folders(mailbox.user_id), queries.prefer(), body)
-        fault = Fault(0)
-        for tried in range(_MOST_CREATES):
-            outcome = await self._calls.send(request, tried=tried)
+        after: Doubtful | None = None
+        while True:
+            outcome = await self._calls.send(request, after)
             if isinstance(outcome, Answer) and (folder_id := wire.row_id(_row_or_none(outcome.body))):
                 return HubFolder(_hub(mailbox, folder_id))
-            fault = _fault_in(outcome)
-            if not isinstance(outcome, Fault) or fault.status == 409 or fault.has("errorfolderexists"):
-                if found := await self._found_after(mailbox, folder_name):
-                    return found
-            else:
-                break
-        raise error_for(fault, _FIND_HUB)
+            if isinstance(outcome, Fault) and not _folder_exists(outcome):
+                raise error_for(outcome, _FIND_HUB)
+            if found := await self._found_after(mailbox, folder_name):
+                return found
+            after = _next_try(outcome, after)
+            if after.final:
+                raise error_for(_fault_in(outcome), _FIND_HUB)
 
     async def _found_after(self, mailbox: User, folder_name: str) -> HubFolder | None:
         found = await self.find_hub(mailbox, folder_name)
@@ -91,9 +91,9 @@ class GraphContactStore:
         """Create a card once; without a marker an attempt of unknown fate is an `ItemError`, and not repeated."""
         request = SubRequest(replica.mailbox, "POST", queries.cards(replica), queries.prefer(), wire.create_body(draft))
         where = Where(Scope.NEW_ITEM, replica.is_hub)
-        fault = Fault(0)
-        for tried in range(_MOST_CREATES):
-            outcome = await self._calls.send(request, tried=tried)
+        after: Doubtful | None = None
+        while True:
+            outcome = await self._calls.send(request, after)
             if isinstance(outcome, Fault):
                 raise error_for(outcome, where)
             if isinstance(outcome, Answer) and (item := await self._created(replica, draft, outcome)):
@@ -102,21 +102,25 @@ class GraphContactStore:
                 raise ItemError("It is not known whether the card was created.", code="UnknownFate")
             if found := await self._look_up(replica, draft):
                 return found
-            fault = _fault_in(outcome)
-        raise error_for(fault, where)
+            after = _next_try(outcome, after)
+            if after.final:
+                raise error_for(_fault_in(outcome), where)
 
     async def update(self, replica: Replica, item: Item, draft: Draft) -> Item:
         """Write `draft` onto the card if it is still as `item` says.
 
         Raises `ItemChangedError`, `ItemGoneError` or `ItemRefusedError`.
         """
-        headers = {**queries.prefer(), "If-Match": f'W/"{item.change_marker}"'}
-        path = queries.bare_card(replica, item.item_id)
-        request = SubRequest(replica.mailbox, "PATCH", path, headers, wire.update_body(draft, item))
-        where = Where(Scope.ITEM, replica.is_hub)
+        request = _conditional(replica, item, "PATCH", wire.update_body(draft, item))
         outcome = await self._calls.send(request)
-        if not isinstance(outcome, Answer):
-            raise error_for(_fault_in(outcome), where)
+        while isinstance(outcome, Doubtful):
+            card = await self.read(replica, item.item_id)
+            if _holds(card, draft):
+                return card.item
+            _check_unchanged(card.item, item)
+            outcome = await self._calls.send(request, outcome)
+        if isinstance(outcome, Fault):
+            raise error_for(outcome, Where(Scope.ITEM, replica.is_hub))
         return await self._updated(replica, item, draft, _row_or_none(outcome.body))
 
     async def delete(self, replica: Replica, item: Item) -> None:
@@ -124,11 +128,13 @@ class GraphContactStore:
 
         A DELETE is soft (contact-delete, against contact-permanentdelete).
         """
-        headers = {**queries.prefer(), "If-Match": f'W/"{item.change_marker}"'}
-        request = SubRequest(replica.mailbox, "DELETE", queries.bare_card(replica, item.item_id), headers)
+        request = _conditional(replica, item, "DELETE")
         outcome = await self._calls.send(request)
-        if not isinstance(outcome, Answer):
-            raise error_for(_fault_in(outcome), Where(Scope.ITEM, replica.is_hub))
+        while isinstance(outcome, Doubtful):
+            _check_unchanged((await self.read(replica, item.item_id)).item, item)
+            outcome = await self._calls.send(request, outcome)
+        if isinstance(outcome, Fault):
+            raise error_for(outcome, Where(Scope.ITEM, replica.is_hub))
 
     def _names(self) -> tuple[str, ...]:
         return tuple(sorted(self._injected))
@@ -159,8 +165,8 @@ class GraphContactStore:
 
     def _written(self, row: Row, draft: Draft, flags: wire.Flags, replica: Replica) -> Item:
         """The item as the answer to a write shows it; flags are not echoed (microsoft-graph-docs, and pwsh#2784)."""
-        item = wire.read_item(row, flags, self._home(replica))
-        return item if draft.notes is None else replace(item, stamp=read_stamp(draft.notes)[1])
+        note = wire.note_of(row) if draft.notes is None else draft.notes
+        return wire.read_item(row, flags, self._home(replica), read_stamp(note)[1])
 
     async def _look_up(self, replica: Replica, draft: Draft) -> Item | None:
         """The card that bears the draft's marker; asked twice, for the index may lag behind the create."""
@@ -175,7 +181,7 @@ class GraphContactStore:
         path = queries.cards_with_marker(replica, draft.marker or "")
         rows = await self._calls.list(Listing(replica.mailbox, path, queries.prefer()), where)
         home = self._home(replica)
-        items = (wire.read_item(row, wire.read_flags(row), home) for row in rows.values())
+        items = (wire.read_card(row, home).item for row in rows.values())
         item = first_of(item for item in items if item.marker == draft.marker)
         return (await self.read(replica, item.item_id)).item if item else None
 
@@ -222,6 +228,38 @@ def _fault_in(outcome: Answer | Fault | Doubtful) -> Fault:
             return fault_of(cause)
         case Answer():
             return Fault(outcome.status)
+
+
+def _folder_exists(fault: Fault) -> bool:
+    return fault.status == 409 or fault.has("errorfolderexists")
+
+
+def _next_try(outcome: Answer | Fault | Doubtful, before: Doubtful | None) -> Doubtful:
+    """What the next attempt comes after: a success that shows nothing of what it made is in doubt, too."""
+    if isinstance(outcome, Doubtful):
+        return replace(outcome, final=outcome.final or outcome.number >= _MOST_CREATES)
+    number = before.number + 1 if before else 1
+    return Doubtful(Lost("UnreadableSuccess"), before.first_sent if before else None, number, number >= _MOST_CREATES)
+
+
+def _conditional(replica: Replica, item: Item, method: str, body: bytes = b"") -> SubRequest:
+    """A write that Graph carries out only on the card as `item` says, if it honours If-Match on contacts."""
+    headers = {**queries.prefer(), "If-Match": f'W/"{item.change_marker}"'}
+    return SubRequest(replica.mailbox, method, queries.bare_card(replica, item.item_id), headers, body)
+
+
+def _check_unchanged(now: Item, before: Item) -> None:
+    """Raise `ItemChangedError` if the card was saved since; by whom cannot be told, so its content decides."""
+    if now.change_marker != before.change_marker:
+        message = "The card was saved in between, by somebody or by a write of ours whose answer was lost."
+        raise ItemChangedError(message, hint="Nothing to do: the next run tries again.", code="ItemChanged")
+
+
+def _holds(card: Card, draft: Draft) -> bool:
+    """Whether all that the draft writes is there."""
+    fields = all(card.item.contact.get(name) == value for name, value in draft.fields.items())
+    notes = draft.notes is None or draft.notes.split() == card.notes.split()
+    return fields and notes and draft.marker in (None, card.item.marker)
 
 
 def _is_blank(item: Item, draft: Draft) -> bool:

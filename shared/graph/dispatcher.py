@@ -2,21 +2,28 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import zip_longest
 from typing import Final, Protocol, Self
 
 from shared.errors import MirrorError
 from shared.graph.answers import Answer, Doubtful, Lost, UnreadableBodyError
 from shared.graph.batch import Room, SubRequest, encode, take_apart
+from shared.graph.budget import MOST_REQUESTS
+from shared.graph.commons import Commons
 from shared.graph.faults import Fault, fault_of
 from shared.graph.lanes import Lanes, Waiting
+from shared.graph.pace import FIRST_BATCHES, MOST_BATCHES, Pace
 from shared.graph.policy import Action, Attempt, Chance, Verdict, decide
 from shared.ports import Clock, Traffic
 
 Outcome = Answer | Lost | Doubtful
 _TURNS_TO_GATHER: Final = 4
+_RETRY_AFTER: Final = "retry-after"
 _FAILED_DEPENDENCY: Final = 424
+_STOPS: Final = (429, 503, 509)
 _JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -36,10 +43,15 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be out at a time."""
+    """How much may be out at a time: batches to begin with and at most, and requests of a mailbox in ten minutes.
 
-    batches: int = 24
-    answer_bytes: int = 48_000_000
+    `commons` is what is shared with other tenants, None for nothing.
+    """
+
+    first_batches: int = FIRST_BATCHES
+    batches: int = MOST_BATCHES
+    mailbox_requests: int = MOST_REQUESTS
+    commons: Commons | None = None
 
 
 class Dispatcher:
@@ -54,14 +66,16 @@ class Dispatcher:
         jitter: Callable[[], float] | None = None,
     ) -> None:
         """`jitter` gives numbers from 0 to 1."""
-        self._wire, self._clock, self._traffic, self._limits = wire, clock, traffic, limits or Limits()
+        limits = limits or Limits()
+        self._wire, self._clock, self._traffic = wire, clock, traffic
         self._jitter = jitter or random.SystemRandom().random
-        self._lanes = Lanes()
+        self._lanes = Lanes(budget=limits.mailbox_requests)
+        self._pace = Pace(limits.first_batches, limits.batches)
+        self._member = (limits.commons or Commons()).join(self._pump_soon)
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: set[asyncio.Future[Outcome]] = set()
         self._pumping = False
-        self._batches_out = 0
-        self._bytes_out = 0
+        self._alarm: float | None = None
         self._holds = 0
 
     async def __aenter__(self) -> Self:
@@ -74,16 +88,20 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         for future in tuple(self._asked):
             future.cancel()
+        self._member.leave()
 
-    async def request(self, request: SubRequest, *, tried: int = 0) -> Outcome:
-        """The final answer to a request, after all retries; a POST of unknown fate comes back `Doubtful`.
+    async def request(self, request: SubRequest, after: Doubtful | None = None) -> Outcome:
+        """The final answer to a request, after all retries; a write of unknown fate comes back `Doubtful`.
 
-        `tried` counts earlier attempts of the caller's own. Raises `SignInError` when there is no token.
+        `after` is what an earlier attempt at the same came to. Raises `SignInError` when there is no token.
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._asked.add(future)
         future.add_done_callback(self._asked.discard)
-        self._lanes.add(Waiting(request, future, number=tried + 1))
+        waiting = Waiting(request, future)
+        if after:
+            waiting.number, waiting.first_sent = after.number + 1, after.first_sent
+        self._lanes.add(waiting)
         self._pump_soon()
         return await future
 
@@ -102,33 +120,47 @@ class Dispatcher:
         for _ in range(_TURNS_TO_GATHER):
             await asyncio.sleep(0)
         self._pumping = False
-        while self._may_send():
-            batch = self._lanes.take(Room())
-            if not batch:
-                return
-            self._batches_out += 1
-            self._bytes_out += sum(waiting.request.answer_bytes for waiting in batch)
-            self._spawn(self._carry(batch))
+        now = self._clock.monotonic()
+        while (batches := self._batches_free()) and (batch := self._lanes.take(Room(), now, batches)):
+            self._member.take(_answer_bytes(batch))
+            self._spawn(self._carry(batch, now))
+        self._pace.sent(self._member.out)
+        self._member.wait(waits=self._lanes.some_wait and self._may_send() and not self._member.free)
+        self._set_alarm(now)
 
     def _may_send(self) -> bool:
-        limits = self._limits
-        return not self._holds and self._batches_out < limits.batches and self._bytes_out < limits.answer_bytes
+        return not self._holds and self._member.out < self._pace.limit
 
-    async def _carry(self, batch: list[Waiting]) -> None:
+    def _batches_free(self) -> int:
+        return min(self._pace.limit - self._member.out, self._member.free) if self._may_send() else 0
+
+    def _set_alarm(self, now: float) -> None:
+        """Look again when a mailbox whose budget is spent may go on."""
+        opens_at = self._lanes.opens_at
+        if opens_at is not None and (self._alarm is None or opens_at < self._alarm):
+            self._alarm = opens_at
+            self._spawn(self._ring(opens_at - now))
+
+    async def _ring(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._alarm = None
+        self._pump_soon()
+
+    async def _carry(self, batch: list[Waiting], sent_at: float) -> None:
+        answers: list[Answer | Lost] = []
         try:
-            answers = await self._post(batch)
+            answers = await self._post(batch, sent_at)
         except asyncio.CancelledError:
             for waiting in batch:
                 waiting.future.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             self._fail(batch, error)
-            answers = []
         finally:
-            self._batches_out -= 1
-            self._bytes_out -= sum(waiting.request.answer_bytes for waiting in batch)
-            for waiting in batch:
-                self._lanes.done(waiting.request.mailbox)
+            self._member.give_back(_answer_bytes(batch))
+            for waiting, answer in zip_longest(batch, answers):
+                self._lanes.done(waiting.request.mailbox, well=isinstance(answer, Answer) and answer.ok)
+        self._learn(batch, answers, sent_at)
         for waiting, answer in zip(batch, answers, strict=False):
             self._settle(waiting, answer, alone=len(batch) == 1)
         self._pump_soon()
@@ -138,8 +170,7 @@ class Dispatcher:
             if not waiting.future.done():
                 waiting.future.set_exception(_copy(error))
 
-    async def _post(self, batch: list[Waiting]) -> list[Answer | Lost]:
-        now = self._clock.monotonic()
+    async def _post(self, batch: list[Waiting], now: float) -> list[Answer | Lost]:
         for waiting in batch:
             waiting.first_sent = now if waiting.first_sent is None else waiting.first_sent
         body = encode([waiting.request for waiting in batch])
@@ -148,6 +179,22 @@ class Dispatcher:
         answer = await self._wire.send("POST", f"{self._wire.base_url}/$batch", _JSON, body)
         self._traffic.bytes += len(body) + (len(answer.body) if isinstance(answer, Answer) else 0)
         return _answers(answer, len(batch))
+
+    def _learn(self, batch: list[Waiting], answers: Sequence[Answer | Lost], sent_at: float) -> None:
+        """Let the pace know how the batch fared."""
+        if not answers:
+            return
+        now = self._clock.monotonic()
+        match _trouble_of(answers):
+            case _Trouble.NONE:
+                self._pace.went_well(sent_at, now)
+                for waiting, answer in zip(batch, answers, strict=False):
+                    well = isinstance(answer, Answer) and answer.status not in _STOPS
+                    self._pace.heard(waiting.request.mailbox, sent_at, now, well=well)
+            case _Trouble.REFUSED:
+                self._pace.was_refused(sent_at, now)
+            case _Trouble.LOST:
+                self._pace.was_lost(sent_at, now)
 
     def _settle(self, waiting: Waiting, answer: Answer | Lost, *, alone: bool) -> None:
         if isinstance(answer, Answer) and answer.ok:
@@ -193,7 +240,7 @@ class Dispatcher:
 
     def _go_on(self, waiting: Waiting, answer: Answer | Lost, verdict: Verdict) -> None:
         if verdict.action is Action.VERIFY:
-            _resolve(waiting, Doubtful(answer))
+            _resolve(waiting, Doubtful(answer, waiting.first_sent, waiting.number, verdict.final))
             return
         if verdict.action is Action.RENEW_TOKEN:
             self._wire.renew_token()
@@ -202,6 +249,26 @@ class Dispatcher:
         waiting.number += verdict.action is Action.RETRY
         self._traffic.retried += 1
         self._lanes.add(waiting, first=True)
+
+
+class _Trouble(Enum):
+    NONE = "answered"
+    REFUSED = "refused as a whole: too much, or too soon"
+    LOST = "no answer, or none from Graph"
+
+
+def _trouble_of(answers: Sequence[Answer | Lost]) -> _Trouble:
+    """What became of a batch as a whole; that it was malformed, or its token refused, says nothing of the load."""
+    first = answers[0]
+    if all(isinstance(answer, Lost) for answer in answers):
+        return _Trouble.LOST
+    if not isinstance(first, Answer) or not first.whole_batch or first.status < 429:
+        return _Trouble.NONE
+    return _Trouble.REFUSED if first.status in _STOPS else _Trouble.LOST
+
+
+def _answer_bytes(batch: Sequence[Waiting]) -> int:
+    return sum(waiting.request.answer_bytes for waiting in batch)
 
 
 def _answers(answer: Answer | Lost, count: int) -> list[Answer | Lost]:
@@ -214,11 +281,23 @@ def _answers(answer: Answer | Lost, count: int) -> list[Answer | Lost]:
         return [answer] * count
     try:
         if answer.ok or answer.status == _FAILED_DEPENDENCY:
-            return take_apart(answer.body, count)
+            return _told_to_wait(take_apart(answer.body, count), answer.headers.get(_RETRY_AFTER))
     except UnreadableBodyError:
         if answer.ok:
             return [Lost("UnreadableBatch")] * count
     return [Answer(answer.status, answer.headers, answer.body, whole_batch=True)] * count
+
+
+def _told_to_wait(answers: list[Answer | Lost], retry_after: str | None) -> list[Answer | Lost]:
+    """The answers; those that failed without saying how long to wait take what the batch says."""
+    if retry_after is None:
+        return answers
+    return [
+        replace(answer, headers={**answer.headers, _RETRY_AFTER: retry_after})
+        if isinstance(answer, Answer) and not answer.ok and _RETRY_AFTER not in answer.headers
+        else answer
+        for answer in answers
+    ]
 
 
 def _resolve(waiting: Waiting, outcome: Outcome) -> None:

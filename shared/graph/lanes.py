@@ -1,17 +1,28 @@
-"""Who may be sent next: one lane a mailbox, taken in turns, each with few requests in flight. No I/O.
+"""Who may be sent next, and in whose company: one lane a mailbox, each with few requests in flight. No I/O.
 
-Outlook takes four requests at a time for one app and mailbox; mailboxes do not limit each other
-(microsoft-graph-docs, throttling-limits; microsoft-graph-docs#20833).
+Outlook takes four requests at a time, and so many in ten minutes, of one app for one mailbox; mailboxes do not limit
+each other (microsoft-graph-docs, throttling-limits; microsoft-graph-docs#20833).
+
+How batches are made up. Graph runs four requests of a batch at a time, whatever their mailboxes, and answers when the
+last is done: a batch of k lasts about ceil(k / 4) latencies. With four in flight for each of M mailboxes, 4 M requests
+come back in that time, so batches of twenty reach a fifth of what the mailboxes take, and batches of four all of it.
+Hence a *busy* mailbox, one with work for all its places, travels alone: nobody's slow request holds it up, and its own
+hold up nobody. When there are more busy mailboxes than batches may go, the batches are the limit and not the latency:
+then they share, at no loss. Mailboxes with little to do share batches of twenty, which saves round trips. The last
+batch that may go takes whatever may be sent.
 """
 
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Final
 
 from shared.graph.answers import Answer, Doubtful, Lost
 from shared.graph.batch import Room, SubRequest
+from shared.graph.budget import MOST_REQUESTS, Budget
 
-MAILBOX_CONCURRENCY = 4
+MAILBOX_CONCURRENCY: Final = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -26,96 +37,179 @@ class Waiting:
     alone: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lane:
+    mailbox: str
+    budget: Budget
+    width: int
     waiting: deque[Waiting] = field(default_factory=deque)
     in_flight: int = 0
     pauses: int = 0
-    in_turn: bool = False
+    closed: bool = False
+    turn: int | None = None
+    busy: bool = False
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.waiting) and self.in_flight < self.width and not self.pauses and not self.closed
 
     @property
     def idle(self) -> bool:
-        return not (self.waiting or self.in_flight or self.pauses)
+        return not (self.waiting or self.in_flight or self.pauses or self.closed or self.turn is not None)
+
+
+_Turns = deque[tuple[int, _Lane]]
 
 
 class Lanes:
-    """The queue of all requests that wait, fair between mailboxes, in order within each."""
+    """The queue of all requests that wait, fair between mailboxes, in order within each. Times are seconds."""
 
-    def __init__(self, per_mailbox: int = MAILBOX_CONCURRENCY) -> None:
-        """`per_mailbox` requests at most are out for one mailbox at a time."""
+    def __init__(self, per_mailbox: int = MAILBOX_CONCURRENCY, budget: int = MOST_REQUESTS) -> None:
+        """`per_mailbox` requests at most are out for one mailbox at a time, `budget` in ten minutes."""
         self._per_mailbox = per_mailbox
+        self._budget = budget
         self._lanes: dict[str, _Lane] = {}
-        self._turns: deque[str] = deque()
+        self._budgets: dict[str, Budget] = {}
+        self._busy: _Turns = deque()
+        self._light: _Turns = deque()
+        self._many_busy = 0
+        self._next_turn = 0
+        self._closed: list[tuple[float, str]] = []
+
+    @property
+    def opens_at(self) -> float | None:
+        """When a mailbox whose budget is spent may go on, None if there is none."""
+        return self._closed[0][0] if self._closed else None
+
+    @property
+    def some_wait(self) -> bool:
+        """Whether something may be left that could be sent."""
+        return bool(self._busy or self._light)
 
     def add(self, waiting: Waiting, *, first: bool = False) -> None:
         """Queue a request, `first` in its lane if it was out before."""
-        lane = self._lanes.setdefault(waiting.request.mailbox, _Lane())
+        lane = self._lane(waiting.request.mailbox)
         if first:
             lane.waiting.appendleft(waiting)
         else:
             lane.waiting.append(waiting)
-        self._offer(waiting.request.mailbox)
+        self._offer(lane)
 
-    def take(self, room: Room) -> list[Waiting]:
-        """The next batch that fits `room`, maybe empty; what is taken is in flight until `done`."""
+    def take(self, room: Room, now: float, batches: int = 1) -> list[Waiting]:
+        """The next batch that fits `room`, maybe empty, when so many `batches` may go.
+
+        What is taken is in flight until `done`.
+        """
+        self._open(now)
         batch: list[Waiting] = []
-        passed: list[str] = []
-        while self._turns and room.requests:
-            mailbox = self._turns.popleft()
-            waiting = self._next_of(mailbox)
-            if waiting is None:
-                continue
-            if batch and (waiting.alone or not room.fits(waiting.request)):
-                passed.append(mailbox)
-                continue
-            batch.append(self._out(mailbox))
-            room = room.less(waiting.request)
-            if waiting.alone:
+        turns = [self._busy, self._light]
+        if _longer_waiting(self._light, self._busy):
+            turns.reverse()
+        for queue in turns:
+            mailboxes = -(-self._many_busy // batches) if queue is self._busy else room.requests
+            room = self._fill(batch, queue, room, now, mailboxes)
+            if batch and (batches > 1 or batch[0].alone):
                 break
-        self._turns.extendleft(reversed(passed))
         return batch
 
-    def done(self, mailbox: str) -> None:
-        """One request of the mailbox is back."""
-        self._lanes[mailbox].in_flight -= 1
-        self._offer(mailbox)
+    def done(self, mailbox: str, *, well: bool = True) -> None:
+        """One request of the mailbox is back; one that went `well` lets a lane that was paused widen again."""
+        lane = self._lanes[mailbox]
+        lane.in_flight -= 1
+        lane.width = min(lane.width + well, self._per_mailbox)
+        self._offer(lane)
 
     def pause(self, mailbox: str) -> None:
-        """Send nothing for this mailbox until it was resumed as often as paused."""
-        self._lanes.setdefault(mailbox, _Lane()).pauses += 1
+        """Send nothing for this mailbox until it was resumed as often as paused; it goes on with one at a time."""
+        lane = self._lane(mailbox)
+        lane.pauses += 1
+        lane.width = 1
 
     def resume(self, mailbox: str) -> None:
         """One pause is over."""
-        self._lanes[mailbox].pauses -= 1
-        self._offer(mailbox)
+        lane = self._lanes[mailbox]
+        lane.pauses -= 1
+        self._offer(lane)
 
-    def _ready(self, lane: _Lane) -> bool:
-        return bool(lane.waiting) and lane.in_flight < self._per_mailbox and not lane.pauses
+    def _lane(self, mailbox: str) -> _Lane:
+        lane = self._lanes.get(mailbox)
+        if lane is None:
+            budget = self._budgets.setdefault(mailbox, Budget(self._budget))
+            lane = self._lanes[mailbox] = _Lane(mailbox, budget, self._per_mailbox)
+        return lane
 
-    def _offer(self, mailbox: str) -> None:
+    def _offer(self, lane: _Lane) -> None:
         """Give the mailbox its turn if it has something to send and may; forget it when nothing is left of it."""
-        lane = self._lanes[mailbox]
-        if lane.idle and not lane.in_turn:
-            del self._lanes[mailbox]
-        elif self._ready(lane) and not lane.in_turn:
-            lane.in_turn = True
-            self._turns.append(mailbox)
+        if lane.idle:
+            self._lanes.pop(lane.mailbox, None)
+        elif lane.ready and not (lane.turn is not None and lane.busy):
+            busy = lane.in_flight + len(lane.waiting) >= self._per_mailbox
+            if lane.turn is None:
+                self._next_turn += 1
+                lane.turn = self._next_turn
+            elif not busy:
+                return
+            lane.busy = busy
+            self._many_busy += busy
+            (self._busy if busy else self._light).append((lane.turn, lane))
 
-    def _next_of(self, mailbox: str) -> Waiting | None:
-        """What the mailbox would send; None, and its turn is over, if it may not or nobody waits for it any more."""
-        lane = self._lanes[mailbox]
+    def _fill(self, batch: list[Waiting], turns: _Turns, room: Room, now: float, mailboxes: int) -> Room:
+        """Put what so many mailboxes may send into the batch."""
+        busy = turns is self._busy
+        passed: list[tuple[int, _Lane]] = []
+        while turns and room.requests and mailboxes:
+            turn, lane = turns.popleft()
+            if lane.turn != turn or lane.busy is not busy:
+                continue
+            waiting = self._next_of(lane, now)
+            if waiting and batch and (waiting.alone or not room.fits(waiting.request)):
+                passed.append((turn, lane))
+                continue
+            self._many_busy -= lane.busy
+            lane.turn, lane.busy = None, False
+            if waiting:
+                room = self._serve(batch, lane, room, now, self._per_mailbox if busy else 1)
+                mailboxes -= 1
+            self._offer(lane)
+            if waiting and waiting.alone:
+                break
+        turns.extendleft(reversed(passed))
+        return room
+
+    def _serve(self, batch: list[Waiting], lane: _Lane, room: Room, now: float, most: int) -> Room:
+        """Put up to so many requests of the mailbox into the batch; its first one fits."""
+        for _ in range(most):
+            waiting = self._next_of(lane, now)
+            if waiting is None or (batch and (waiting.alone or not room.fits(waiting.request))):
+                break
+            batch.append(lane.waiting.popleft())
+            lane.in_flight += 1
+            lane.budget.spend(now)
+            room = room.less(waiting.request)
+            if waiting.alone:
+                break
+        return room
+
+    def _next_of(self, lane: _Lane, now: float) -> Waiting | None:
+        """What the mailbox would send; None if it may not, or nobody waits for it any more."""
         while lane.waiting and lane.waiting[0].future.done():
             lane.waiting.popleft()
-        if self._ready(lane):
-            return lane.waiting[0]
-        lane.in_turn = False
-        self._offer(mailbox)
-        return None
+        if not lane.ready:
+            return None
+        opens_at = lane.budget.opens_at(now)
+        if opens_at > now:
+            lane.closed = True
+            heappush(self._closed, (opens_at, lane.mailbox))
+            return None
+        return lane.waiting[0]
 
-    def _out(self, mailbox: str) -> Waiting:
-        lane = self._lanes[mailbox]
-        waiting = lane.waiting.popleft()
-        lane.in_flight += 1
-        lane.in_turn = False
-        self._offer(mailbox)
-        return waiting
+    def _open(self, now: float) -> None:
+        """Let those go on whose budget has room again."""
+        while self._closed and self._closed[0][0] <= now:
+            lane = self._lanes[heappop(self._closed)[1]]
+            lane.closed = False
+            self._offer(lane)
+
+
+def _longer_waiting(one: _Turns, other: _Turns) -> bool:
+    return bool(one) and (not other or one[0][0] < other[0][0])

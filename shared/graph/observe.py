@@ -167,10 +167,11 @@ def sort(sighting: Sighting, home: wire.Home) -> tuple[list[Item], list[str]]:
     doubtful = list(sighting.unread)
     for item_id, row in sighting.cards.items():
         flags = _flags_of(row, sighting.flags.get(item_id))
-        if flags is None or wire.note_may_be_cut(row):
-            doubtful.append(item_id)
+        item = wire.read_listed(row, flags, home) if flags else None
+        if item:
+            known.append(item)
         else:
-            known.append(wire.read_item(row, flags, home, by_id=False))
+            doubtful.append(item_id)
     return known, doubtful
 
 
@@ -184,7 +185,7 @@ def _as_listed(sighting: Sighting, item_id: str, error: ItemError, home: wire.Ho
     if row is None or not wire.is_whole(row):
         raise MailboxError(error.message, hint=error.hint, code=error.code) from error
     flags = _flags_of(row, sighting.flags.get(item_id)) or wire.Flags(private=True)
-    return wire.read_item(row, flags, home, by_id=False)
+    return wire.read_cut(row, flags, home)
 
 
 def _flags_of(row: Row, flag_row: Row | None) -> wire.Flags | None:

@@ -68,7 +68,7 @@ class Pager:
             self._removed[identity] = None
         else:
             # A changed item may come with its changed properties alone; what is missing is not cleared.
-            self._rows[identity] = {**earlier, **row}
+            self._rows[identity] = {**earlier, **row} if earlier else row
         return identity
 
     def _turn(self, next_link: str, delta_link: str) -> None:

@@ -1,7 +1,8 @@
 """The retry policy as one table: what an answer asks for, given what was sent. Pure: time and chance are arguments.
 
 Unknown means stop. A create whose fate is unknown is never simply sent again (Q&A 5529013: a 429 inside a batch whose
-write had been applied); it is looked up by its marker first.
+write had been applied); it is looked up by its marker first. A change of a card is never simply sent again at all: it
+was decided on the card as it was before the wait, and whether If-Match is honoured on contacts is not documented.
 """
 
 import math
@@ -20,6 +21,7 @@ FIRST_BACKOFF_SECONDS: Final = 1.0
 MANY: Final = 8
 FEW: Final = 3
 TWICE: Final = 2
+_CHANGES: Final = ("PATCH", "DELETE")
 
 
 class Action(Enum):
@@ -27,7 +29,7 @@ class Action(Enum):
 
     GIVE_UP = "give up"
     RETRY = "retry after the wait"
-    VERIFY = "look the create up by marker after the wait, then retry"
+    VERIFY = "look at what is there after the wait, then retry"
     RENEW_TOKEN = "get a fresh token, then retry"  # noqa: S105 - a description
     ISOLATE = "retry in a batch of its own"
 
@@ -47,18 +49,22 @@ class Attempt:
     renewed: bool = False
     alone: bool = True
 
-    def may_have_created(self, rule: "Rule") -> bool:
-        """Whether sending it again could make a second one."""
-        return rule.ambiguous and self.sent and self.method == "POST"
+    def may_harm(self, rule: "Rule") -> bool:
+        """Whether sending it again could make a second card, or overwrite what a person saved meanwhile."""
+        return (rule.ambiguous and self.sent) if self.method == "POST" else self.method in _CHANGES
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do and how long to wait before; `throttled` pauses the mailbox and not just this request."""
+    """What to do and how long to wait before; `throttled` pauses the mailbox and not just this request.
+
+    A `final` one is looked at, and not sent again.
+    """
 
     action: Action
     wait_seconds: float = 0.0
     throttled: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +128,8 @@ def decide(fault: Fault, attempt: Attempt, chance: Chance, headers: Mapping[str,
         return Verdict(Action.GIVE_UP)
     wait = wait_seconds((headers or {}).get("retry-after"), attempt.number, chance)
     if _exhausted(attempt, rule, wait):
-        return Verdict(_last_word(rule, attempt))
-    action = Action.VERIFY if attempt.may_have_created(rule) else Action.RETRY
+        return Verdict(_last_word(rule, attempt), throttled=rule.throttled, final=True)
+    action = Action.VERIFY if attempt.may_harm(rule) else Action.RETRY
     return Verdict(action, wait, rule.throttled)
 
 
@@ -133,19 +139,20 @@ def _exhausted(attempt: Attempt, rule: Rule, wait: float) -> bool:
 
 def _last_word(rule: Rule, attempt: Attempt) -> Action:
     """Even the last failed create is looked up: it may be there."""
-    return Action.VERIFY if attempt.may_have_created(rule) else Action.GIVE_UP
+    return Action.VERIFY if attempt.method == "POST" and attempt.may_harm(rule) else Action.GIVE_UP
 
 
 def wait_seconds(retry_after: str | None, number: int, chance: Chance) -> float:
     """Seconds to wait before the next attempt: what Graph asks for, else exponential back-off; five minutes at most.
 
-    Retry-After was seen as integer, fraction and date, and missing (msgraph-sdk-javascript#297,
-    msgraph-sdk-dotnet#250). Jitter is added to it, never taken off.
+    Retry-After was seen as integer, fraction and date, always "1", and missing (msgraph-sdk-javascript#297,
+    msgraph-sdk-dotnet#250). From the second time on the back-off counts if it is longer: what was asked for was not
+    enough. Jitter is added, never taken off.
     """
     asked = parse_retry_after(retry_after, chance.now)
-    if asked is not None:
-        return min(asked + chance.jitter, LONGEST_WAIT_SECONDS)
     backoff = FIRST_BACKOFF_SECONDS * 2.0 ** min(max(number, 1) - 1, 16)
+    if asked is not None and (number <= 1 or asked >= backoff):
+        return min(asked + chance.jitter, LONGEST_WAIT_SECONDS)
     return min(backoff * (1.0 + chance.jitter), LONGEST_WAIT_SECONDS)
 
 

@@ -20,9 +20,6 @@ from shared.errors import MailboxError
 from shared.graph.answers import Answer, Lost
 from shared.ports import Clock
 
-_CONNECTIONS: Final = 32
-_READ_SECONDS: Final = 120.0
-_CONNECT_SECONDS: Final = 10.0
 _RENEW_EVERY_SECONDS: Final = 30.0
 _PORTS: Final = {"https": 443, "http": 80}
 
@@ -151,11 +148,9 @@ async def open_transport(
 
     `trust` is a file of CA certificates, None for the usual ones; `proxy` the URL of an HTTP proxy, "" for none.
     """
-    import httpx  # noqa: PLC0415 - the SDK takes long to load and is not needed before
+    from shared.graph.carrier import Carrier  # noqa: PLC0415 - takes long to load and is not needed before
 
-    verify = ssl.create_default_context(cafile=trust) if trust else True
-    limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=30)
-    wire = httpx.AsyncHTTPTransport(verify=verify, http2=False, limits=limits, proxy=proxy or None)
+    wire = Carrier(ssl.create_default_context(cafile=trust) if trust else None, proxy)
     renewable = _Renewable(credential, clock)
     try:
         yield _transport(cloud, renewable, wire)
@@ -183,9 +178,7 @@ def _transport(cloud: Cloud, credential: _Renewable, wire: Any) -> Transport:
         async def handle_response_async(self, response: Any, _error_map: Any = None) -> Any:
             return response.status_code, response.headers, response.content
 
-    client = httpx.AsyncClient(
-        transport=wire, timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=None)
-    )
+    client = httpx.AsyncClient(transport=wire)
     telemetry = GraphTelemetryHandler(options=options["GraphTelemetryHandlerOption"])
     GraphClientFactory.create_with_custom_middleware(
         [ParametersNameDecodingHandler(), UserAgentHandler(), telemetry], client=client

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from shared.graph.pages import Row
-from shared.sync.contact import ADDRESS_PARTS, FIELDS, field_json, normalise
+from shared.sync.contact import FIELDS, field_json, normalise
 from shared.sync.replica import Card, Draft, Item
 from shared.sync.stamp import Stamp, SyncId, read_stamp
 
@@ -19,6 +19,7 @@ PRIVATE: Final = "Boolean {00062008-0000-0000-c000-000000000046} Id 0x8506"
 FLAGS: Final = (MARKER, SENSITIVITY, PRIVATE)
 """Outlook's Private flag is the latter two together (MS-OXPROPS PidTagSensitivity, PidLidPrivate)."""
 
+_MARKER, _SENSITIVITY, _PRIVATE = (flag.lower() for flag in FLAGS)
 _PRIVATE_SENSITIVITIES: Final = ("2", "3")
 _BOOKKEEPING: Final = ("changeKey", "createdDateTime", "lastModifiedDateTime", "personalNotes")
 SELECTED: Final = (*FIELDS, *_BOOKKEEPING)
@@ -29,6 +30,7 @@ _ADDRESSES: Final = ("businessAddress", "homeAddress", "otherAddress")
 _CUT_LENGTHS: Final = range(250, 257)
 _SYNC_ID: Final = re.compile(r"[0-9a-z-]{1,64}")
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class Flags:
 
     marker: SyncId | None = None
     private: bool = False
+
+
+NO_FLAGS: Final = Flags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +78,17 @@ def note_of(row: Row) -> str:
     return _text(row.get("personalNotes"))
 
 
-def note_may_be_cut(row: Row) -> bool:
+def _may_be_cut(note: str, stamp: Stamp | None) -> bool:
     """Whether a listing may have cut the note; only reading by id is sure.
 
     A note that begins with a line break is listed without its breaks, at most 256 characters of it
     (microsoft-graph-docs#17598), and so with our stamp run into the text.
     """
-    note = note_of(row)
-    if len(note) in _CUT_LENGTHS or note[:1].isspace():
-        return True
-    return "SyncId=" in note and read_stamp(note)[1] is None
+    return len(note) in _CUT_LENGTHS or note[:1].isspace() or (stamp is None and "SyncId=" in note)
 
 
-def read_item(row: Row, flags: Flags, home: Home, *, by_id: bool = True) -> Item:
-    """The item in a whole row; from a listing (not `by_id`) a stamp in a note that may be cut is not believed."""
+def read_item(row: Row, flags: Flags, home: Home, stamp: Stamp | None) -> Item:
+    """The item in a whole row, with the stamp that its note is known to bear."""
     created = _time(row.get("createdDateTime")) or _BEGINNING
     return Item(
         mailbox=home.mailbox,
@@ -96,7 +98,7 @@ def read_item(row: Row, flags: Flags, home: Home, *, by_id: bool = True) -> Item
         created_at=created,
         modified_at=_time(row.get("lastModifiedDateTime")) or created,
         marker=flags.marker,
-        stamp=_stamp(note_of(row), by_id=by_id),
+        stamp=stamp,
         private=flags.private,
         unaddressed=_unaddressed(row.get("emailAddresses")),
     )
@@ -104,13 +106,21 @@ def read_item(row: Row, flags: Flags, home: Home, *, by_id: bool = True) -> Item
 
 def read_card(row: Row, home: Home) -> Card:
     """The card in a row that was read by id, flags expanded."""
-    return Card(read_item(row, read_flags(row), home), note_of(row))
+    note = note_of(row)
+    return Card(read_item(row, read_flags(row), home, read_stamp(note)[1]), note)
 
 
-def _stamp(note: str, *, by_id: bool) -> Stamp | None:
-    if not by_id and len(note) in _CUT_LENGTHS:
-        return None
-    return read_stamp(note)[1]
+def read_listed(row: Row, flags: Flags, home: Home) -> Item | None:
+    """The item in a whole row of a listing, None if its note may be cut."""
+    note = note_of(row)
+    stamp = read_stamp(note)[1]
+    return None if _may_be_cut(note, stamp) else read_item(row, flags, home, stamp)
+
+
+def read_cut(row: Row, flags: Flags, home: Home) -> Item:
+    """The item in a whole row of a listing that cannot be read by id; a stamp that may be cut is not believed."""
+    note = note_of(row)
+    return read_item(row, flags, home, None if len(note) in _CUT_LENGTHS else read_stamp(note)[1])
 
 
 def _text(raw: object) -> str:
@@ -132,9 +142,12 @@ def _time(raw: object) -> datetime | None:
 
 def _unaddressed(raw: object) -> tuple[str, ...]:
     """Names of slots without an address: Exchange keeps a malformed one so (microsoft-graph-docs-contrib#7966)."""
-    entries = [entry for entry in raw if isinstance(entry, dict)] if isinstance(raw, list) else []
-    names = (_text(entry.get("name")) for entry in entries if not _text(entry.get("address")).strip())
+    names = (_text(entry.get("name")) for entry in _objects(raw) if not _text(entry.get("address")).strip())
     return tuple(name for name in names if name.strip())
+
+
+def _objects(raw: object) -> list[dict[str, object]]:
+    return [entry for entry in raw if isinstance(entry, dict)] if isinstance(raw, list) else []
 
 
 def read_flags(row: Row) -> Flags:
@@ -142,33 +155,28 @@ def read_flags(row: Row) -> Flags:
 
     Property ids come back in another case than asked for (davmail), so they are compared in lower case.
     """
-    values = _properties(row.get("singleValueExtendedProperties"))
-    marker = values.get(MARKER.lower(), "").strip().lower()
-    private = values.get(PRIVATE.lower(), "").strip().lower() in ("true", "1")
-    secret = values.get(SENSITIVITY.lower(), "").strip() in _PRIVATE_SENSITIVITIES
+    values = {
+        _text(one.get("id")).lower(): one.get("value") for one in _objects(row.get("singleValueExtendedProperties"))
+    }
+    if not values:
+        return NO_FLAGS
+    marker = _value_text(values.get(_MARKER)).lower()
+    private = _value_text(values.get(_PRIVATE)).lower() in ("true", "1")
+    secret = _value_text(values.get(_SENSITIVITY)) in _PRIVATE_SENSITIVITIES
     return Flags(SyncId(marker) if _SYNC_ID.fullmatch(marker) else None, private or secret)
 
 
-def _properties(raw: object) -> dict[str, str]:
-    entries = [entry for entry in raw if isinstance(entry, dict)] if isinstance(raw, list) else []
-    return {_text(entry.get("id")).lower(): _value_text(entry.get("value")) for entry in entries}
-
-
 def _value_text(raw: object) -> str:
-    return str(raw) if isinstance(raw, str | int | bool) else ""
+    return str(raw).strip() if isinstance(raw, str | int | bool) else ""
 
 
 def create_body(draft: Draft) -> bytes:
     """The body of a POST: absent fields left out, for a null address is a 500 (msgraph-sdk-dotnet#2368)."""
-    present = {name: value for name, value in draft.fields.items() if value is not None}
-    body = {name: _without_nulls(name, field_json(name, value)) for name, value in present.items()}
-    return msgspec.json.encode(body | _extras(draft))
-
-
-def _without_nulls(name: str, value: object) -> object:
-    if name in _ADDRESSES and isinstance(value, Mapping):
-        return {part: value[part] for part in ADDRESS_PARTS if value.get(part)}
-    return value
+    body = {name: field_json(name, value) for name, value in draft.fields.items() if value is not None}
+    for name in _ADDRESSES:
+        if isinstance(parts := body.get(name), Mapping):
+            body[name] = {part: text for part, text in parts.items() if text}
+    return _ENCODER.encode(body | _extras(draft))
 
 
 def update_body(draft: Draft, item: Item) -> bytes:
@@ -178,7 +186,7 @@ def update_body(draft: Draft, item: Item) -> bytes:
     if isinstance(emails, list):
         names = draft.unaddressed or item.unaddressed
         body["emailAddresses"] = [*emails, *({"name": name} for name in names)]
-    return msgspec.json.encode(body | _extras(draft))
+    return _ENCODER.encode(body | _extras(draft))
 
 
 def _extras(draft: Draft) -> dict[str, object]:

@@ -50,19 +50,21 @@ FieldValue = str | tuple[str, ...] | tuple[Email, ...] | PostalAddress | frozens
 def _text(raw: object) -> str | None:
     if not isinstance(raw, str):
         return None
-    return raw.replace("\r\n", "\n").replace("\r", "\n").strip() or None
+    if "\r" in raw:
+        raw = raw.replace("\r\n", "\n").replace("\r", "\n")
+    return raw.strip() or None
 
 
 def _texts(raw: object) -> tuple[str, ...] | None:
     if not isinstance(raw, list | tuple):
         return None
-    return tuple(text for text in map(_text, raw) if text) or None
+    return tuple([text for text in map(_text, raw) if text]) or None
 
 
 def _emails(raw: object) -> tuple[Email, ...] | None:
     if not isinstance(raw, list | tuple):
         return None
-    return tuple(email for email in map(_email, raw) if email) or None
+    return tuple([email for email in map(_email, raw) if email]) or None
 
 
 def _email(raw: object) -> Email | None:
@@ -179,6 +181,9 @@ FIELDS: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 """Every field that is mirrored, and how."""
 
+_NORMALISERS: Final = {name: kind.normalise for name, kind in FIELDS.items()}
+_WRITERS: Final = {name: kind.to_json for name, kind in FIELDS.items()}
+
 NOT_COMPARED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "personalNotes": "private: the text never leaves its mailbox; only the stamp in it is ours",
@@ -248,11 +253,13 @@ def normalise(raw: Mapping[str, object], *, without_categories: Iterable[str] = 
     """
     fields: dict[str, FieldValue] = {}
     for name, value in raw.items():
-        kind = FIELDS.get(name)
-        normal = kind.normalise(value) if kind else None
+        # Most fields of most cards are empty, in one of the ways that mean absent.
+        if not value or (normalised := _NORMALISERS.get(name)) is None:
+            continue
+        normal = normalised(value)
         if normal is not None:
             fields[name] = normal
-    return Contact(_drop_categories(fields, without_categories))
+    return Contact(_drop_categories(fields, without_categories) if "categories" in fields else fields)
 
 
 def _drop_categories(fields: dict[str, FieldValue], names: Iterable[str]) -> dict[str, FieldValue]:
@@ -268,7 +275,7 @@ def _drop_categories(fields: dict[str, FieldValue], names: Iterable[str]) -> dic
 
 def field_json(field: str, value: FieldValue | None) -> object:
     """What to write so that Graph stores `value` in `field`; None clears it (null for a text, [] for a list)."""
-    return FIELDS[field].to_json(value)
+    return _WRITERS[field](value)
 
 
 def fingerprint(contact: Contact) -> str:

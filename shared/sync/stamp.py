@@ -18,6 +18,9 @@ _BREAK: Final = re.compile(r"(\r\n|\n|\r)")
 _STAMP_LINE: Final = re.compile(rf"SyncId={_GUID}(?:;(?:CreatedBy|LastUpdatedAt|LastUpdatedBy)=[^;]*)*;?[ \t]*")
 _TAG_LINE: Final = re.compile(r"(CreatedBy|LastUpdatedAt|LastUpdatedBy)=[^;]*(?:;[ \t]*)?")
 _TAG: Final = re.compile(r"(SyncId|CreatedBy|LastUpdatedAt|LastUpdatedBy)=([^;]*)")
+_ONE_LINE: Final = re.compile(
+    rf"(?:^|\r\n|\n|\r)SyncId=({_GUID});CreatedBy=([^;\r\n]*);LastUpdatedAt=([^;\r\n]*);LastUpdatedBy=([^;\r\n]*)\Z"
+)
 _SEPARATORS: Final = re.compile(r"[;\r\n]+")
 
 
@@ -40,6 +43,18 @@ class Stamp:
 
 def read_stamp(notes: str) -> tuple[str, Stamp | None]:
     """The person's text, to the letter, and the last stamp in the note, None without one."""
+    stamps = notes.count("SyncId=")
+    if not stamps:
+        return notes, None
+    if stamps == 1 and (as_written := _ONE_LINE.search(notes)):
+        sync_id, created_by, updated_at, updated_by = as_written.groups()
+        stamp = Stamp(SyncId(sync_id.lower()), created_by.strip(), updated_at.strip(), updated_by.strip())
+        return notes[: as_written.start()], stamp
+    return _read_anywhere(notes)
+
+
+def _read_anywhere(notes: str) -> tuple[str, Stamp | None]:
+    """The same for stamps in any of their forms, wherever they stand."""
     parts = _BREAK.split(notes)
     lines, breaks = parts[::2], ["", *parts[1::2]]
     ours = dict(_stamp_lines(lines))

@@ -9,6 +9,7 @@ from azure.identity.aio import ClientSecretCredential
 
 from shared.config.model import ClientSecret, Cloud, Secret
 from shared.config.model import Tenant as TenantSettings
+from shared.graph.dispatcher import Limits
 from shared.graph.services import open_tenant
 from shared.ports import TenantServices, User
 from shared.sync.replica import Replica
@@ -53,7 +54,7 @@ class Says:
 
 
 @asynccontextmanager
-async def opened(emulator: Emulator, tenant: Tenant) -> AsyncIterator[TenantServices]:
+async def opened(emulator: Emulator, tenant: Tenant, limits: Limits | None = None) -> AsyncIterator[TenantServices]:
     """The adapter's services for the tenant, signed in with azure-identity; waits pass on the emulator's clock."""
     credential = ClientSecretCredential(
         tenant.id,
@@ -65,7 +66,9 @@ async def opened(emulator: Emulator, tenant: Tenant) -> AsyncIterator[TenantServ
     )
     async with (
         credential,
-        open_tenant(settings(emulator, tenant), credential, emulator.clock, trust=emulator.ca_file) as services,
+        open_tenant(
+            settings(emulator, tenant), credential, emulator.clock, trust=emulator.ca_file, limits=limits
+        ) as services,
     ):
         yield services
 

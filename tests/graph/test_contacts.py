@@ -10,7 +10,9 @@ from shared.errors import (
     ItemError,
     ItemGoneError,
     ItemRefusedError,
+    MailboxError,
 )
+from shared.graph.policy import LONGEST_TRY_SECONDS, MANY
 from shared.ports import TenantServices
 from shared.sync.contact import Contact, Email, FieldValue, PostalAddress, normalise
 from shared.sync.replica import Draft, Item, Replica
@@ -25,6 +27,7 @@ from tests.emulator import (
     Fault,
     Mailbox,
     Omit,
+    Run,
     SpuriousUnauthorized,
     Switches,
     Tenant,
@@ -257,17 +260,87 @@ async def test_an_update_is_tried_again(action: Any) -> None:
     assert stored(tenant)[0]["title"] == "Dr"
 
 
-async def test_an_update_of_unknown_fate_ends_as_changed() -> None:
-    """Carried out and lost: the repeat does not fit any more, and the caller reads what is there."""
+LOSSES: tuple[Any, ...] = (ApplyThenDrop(), ApplyThenAnswer(503, body=b""), Throttled(30, applied=True))
+HONOURED = pytest.mark.parametrize("honoured", [True, False])
+
+
+@HONOURED
+@pytest.mark.parametrize("action", LOSSES, ids=repr)
+async def test_an_update_whose_answer_is_lost_is_found_done(action: Any, *, honoured: bool) -> None:
+    """Carried out and lost: the card is read, holds what was written, and is not written again."""
+    async with Emulator(switches=Switches(honour_if_match=honoured)) as emulator:
+        tenant = staffed(emulator)
+        async with opened(emulator, tenant) as services:
+            replica = await spoke(services)
+            made = await services.contacts.create(replica, Draft(FULL, marker=GUID))
+            emulator.faults.add(Fault(action=action, method="PATCH"))
+            item = await services.contacts.update(replica, made, Draft({"title": "Dr"}, notes="mine", marker=GUID))
+            assert item.contact.text("title") == "Dr"
+    assert len([one for one in emulator.log.writes(ANNA) if one.method == "PATCH"]) == 1
+
+
+@HONOURED
+@pytest.mark.parametrize("action", [*LOSSES, Throttled(30), Answer(503, body=b""), Drop()], ids=repr)
+async def test_what_is_saved_while_a_write_waits_is_not_overwritten(action: Any, *, honoured: bool) -> None:
+    """A write that has to wait is decided anew after the wait, whether or not Graph honours If-Match."""
+    async with Emulator(switches=Switches(honour_if_match=honoured)) as emulator:
+        tenant = staffed(emulator)
+        async with opened(emulator, tenant) as services:
+            replica = await spoke(services)
+            made = await services.contacts.create(replica, Draft(FULL, marker=GUID))
+            emulator.faults.add(Fault(action=action, method="PATCH"))
+            typing = Fault(action=Run(lambda: tenant.mailbox(ANNA).edit_contact(made.item_id, {"title": "Lady"})))
+            typing.method, typing.path = "GET", made.item_id
+            emulator.faults.add(typing)
+            with pytest.raises(ItemChangedError):
+                await services.contacts.update(replica, made, Draft({"title": "Dr"}))
+    assert stored(tenant)[0]["title"] == "Lady"
+
+
+@HONOURED
+@pytest.mark.parametrize("action", [Throttled(30), Answer(503, body=b"")], ids=repr)
+async def test_what_is_saved_while_a_deletion_waits_is_not_deleted(action: Any, *, honoured: bool) -> None:
+    """An edit beats a deletion that was put off, too."""
+    async with Emulator(switches=Switches(honour_if_match=honoured)) as emulator:
+        tenant = staffed(emulator)
+        async with opened(emulator, tenant) as services:
+            replica = await spoke(services)
+            made = await services.contacts.create(replica, Draft(FULL, marker=GUID))
+            emulator.faults.add(Fault(action=action, method="DELETE"))
+            typing = Fault(action=Run(lambda: tenant.mailbox(ANNA).edit_contact(made.item_id, {"title": "Lady"})))
+            typing.method, typing.path = "GET", made.item_id
+            emulator.faults.add(typing)
+            with pytest.raises(ItemChangedError):
+                await services.contacts.delete(replica, made)
+    assert stored(tenant)[0]["title"] == "Lady"
+
+
+async def test_a_deletion_whose_answer_is_lost_is_found_done() -> None:
+    """Carried out and lost: the card is gone, which is what was wanted."""
     async with Emulator() as emulator:
         tenant = staffed(emulator)
         async with opened(emulator, tenant) as services:
             replica = await spoke(services)
             made = await services.contacts.create(replica, Draft(FULL, marker=GUID))
-            emulator.faults.add(Fault(action=ApplyThenDrop(), method="PATCH"))
-            with pytest.raises(ItemChangedError):
+            emulator.faults.add(Fault(action=ApplyThenDrop(), method="DELETE"))
+            with pytest.raises(ItemGoneError):
+                await services.contacts.delete(replica, made)
+    assert stored(tenant) == []
+
+
+async def test_a_write_that_never_works_ends() -> None:
+    """However often the card is looked at in between, the attempts at one write are bounded."""
+    async with Emulator(switches=Switches(silent_change_key_bump_seconds=None)) as emulator:
+        tenant = staffed(emulator)
+        async with opened(emulator, tenant) as services:
+            replica = await spoke(services)
+            made = await services.contacts.create(replica, Draft(FULL, marker=GUID))
+            began = emulator.clock.monotonic()
+            emulator.faults.add(Fault(action=Answer(503, body=b""), method="PATCH", count=None))
+            with pytest.raises(MailboxError):
                 await services.contacts.update(replica, made, Draft({"title": "Dr"}))
-            assert (await services.contacts.read(replica, made.item_id)).item.contact.text("title") == "Dr"
+    assert len([one for one in emulator.log.writes(ANNA) if one.method == "PATCH"]) <= MANY
+    assert emulator.clock.monotonic() - began <= LONGEST_TRY_SECONDS
 
 
 async def test_a_note_is_read_whole_and_written_to_the_letter() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import SignInError
 from shared.graph.answers import Answer, Doubtful, Lost
+from shared.graph.commons import Commons
 from shared.graph.dispatcher import Dispatcher, Limits
 from shared.ports import Traffic
 from tests.graph.wires import Entry, ScriptedWire, StillClock, mailbox_of, reply, settled, sub
@@ -26,7 +27,7 @@ async def test_what_is_asked_side_by_side_goes_in_one_batch() -> None:
     """Twenty requests of several mailboxes are one HTTP request, and each gets its own answer."""
     wire = ScriptedWire()
     async with running(wire) as dispatcher:
-        requests = [sub(f"m{number % 5}", str(number)) for number in range(20)]
+        requests = [sub(f"m{number % 7}", str(number)) for number in range(20)]
         answers = await asyncio.gather(*(dispatcher.request(request) for request in requests))
     assert len(wire.batches) == 1
     for request, answer in zip(requests, answers, strict=True):
@@ -37,7 +38,7 @@ async def test_what_is_asked_side_by_side_goes_in_one_batch() -> None:
 async def test_batches_are_never_larger_than_graph_takes() -> None:
     """At most twenty requests a batch, at most four of one mailbox in flight over all batches."""
     wire = ScriptedWire()
-    async with running(wire) as dispatcher:
+    async with running(wire, limits=Limits(batches=2)) as dispatcher:
         await asyncio.gather(*(dispatcher.request(sub(f"m{n % 30}", str(n))) for n in range(300)))
     assert max(map(len, wire.batches)) == 20
     assert all(max(Counter(map(mailbox_of, batch)).values()) <= 4 for batch in wire.batches)
@@ -68,7 +69,77 @@ async def test_a_throttled_mailbox_pauses_alone() -> None:
         await clock.advance(2)
         assert isinstance(first.result(), Answer)
         assert isinstance(second.result(), Answer)
-    assert wire.urls[-1] == ["/slow/1", "/slow/2"]
+    assert wire.urls[-2:] == [["/slow/1"], ["/slow/2"]]
+
+
+async def test_it_starts_careful_and_uses_more_when_all_goes_well() -> None:
+    """Few batches are out at first; round by round, as long as Graph answers, there are twice as many."""
+    wire = ScriptedWire(gate=asyncio.Event())
+    async with running(wire) as dispatcher:
+        tasks = [asyncio.create_task(dispatcher.request(sub(f"m{n}", str(n)))) for n in range(4000)]
+        await settled()
+        out = [wire.out]
+        for _ in range(4):
+            await wire.answer_all()
+            out.append(wire.out)
+        for task in tasks:
+            task.cancel()
+    assert out == [8, 16, 32, 64, 64]
+
+
+async def test_tenants_share_what_a_process_has() -> None:
+    """A tenant with endless work leaves another one its share of the connections."""
+    clock, commons = StillClock(), Commons(places=10)
+    wires = ScriptedWire(gate=asyncio.Event()), ScriptedWire(gate=asyncio.Event())
+    limits = Limits(first_batches=64, commons=commons)
+    async with (
+        Dispatcher(wires[0], clock, Traffic(), limits) as one,
+        Dispatcher(wires[1], clock, Traffic(), limits) as other,
+    ):
+        first = [asyncio.create_task(one.request(sub(f"m{n}"))) for n in range(2000)]
+        await settled()
+        second = [asyncio.create_task(other.request(sub(f"m{n}"))) for n in range(400)]
+        await settled()
+        out = [tuple(wire.out for wire in wires)]
+        for _ in range(2):
+            for wire in wires:
+                await wire.answer_all()
+            out.append(tuple(wire.out for wire in wires))
+        for task in (*first, *second):
+            task.cancel()
+    assert out == [(10, 0), (5, 5), (5, 5)]
+
+
+async def test_a_mailbox_that_has_had_its_requests_waits_by_itself() -> None:
+    """The budget of ten minutes is kept without a refusal, retries count, and nobody else is held up."""
+    clock, wire = StillClock(), ScriptedWire()
+    async with running(wire, clock, Limits(mailbox_requests=6)) as dispatcher:
+        hub = [asyncio.create_task(dispatcher.request(sub("hub", str(n)))) for n in range(9)]
+        await clock.advance(60)
+        assert sum(task.done() for task in hub) == 6
+        assert isinstance(await dispatcher.request(sub("anna")), Answer)
+        await clock.advance(540)
+        assert sum(task.done() for task in hub) == 6
+        await clock.advance(20)
+        assert all(task.done() for task in hub)
+
+
+async def test_a_wait_on_the_batch_counts_for_its_parts() -> None:
+    """A throttled request that does not say for how long waits for what the batch's own header says."""
+    clock = StillClock()
+    codes = iter([429])
+
+    def throttled(entries: list[Entry]) -> Answer:
+        inner = reply(entries, slow=(next(codes, 200), {}))
+        return Answer(424, {"retry-after": "40"}, inner.body)
+
+    wire = ScriptedWire(throttled)
+    async with running(wire, clock) as dispatcher:
+        task = asyncio.create_task(dispatcher.request(sub("slow")))
+        await clock.advance(39)
+        assert len(wire.batches) == 1
+        await clock.advance(2)
+        assert isinstance(task.result(), Answer)
 
 
 async def test_a_throttled_batch_holds_everybody_back() -> None:

@@ -79,6 +79,18 @@ def test_a_create_that_may_have_happened_is_never_just_sent_again(status: int, n
     assert verdict.action is not Action.RETRY
 
 
+@given(st.integers(0, 599), st.sampled_from(["PATCH", "DELETE"]), st.integers(1, 20), st.booleans())
+def test_a_change_of_a_card_is_never_just_sent_again(status: int, method: str, number: int, sent: bool) -> None:
+    """It was decided on the card as it was before the wait: the card is looked at first, or the write is given up."""
+    assert decide(Fault(status), Attempt(method, number, sent=sent), CHANCE).action is not Action.RETRY
+
+
+@given(st.integers(2, MANY - 1))
+def test_a_wait_that_was_not_enough_grows(number: int) -> None:
+    """Graph was seen to say "1" for minutes: asked again and again, it is left alone for longer."""
+    assert wait_seconds("1", number, CHANCE) >= 2 ** (number - 1)
+
+
 def test_a_create_that_never_left_is_sent_again() -> None:
     """A refused connection carried nothing: no look-up is needed."""
     assert decide(Fault(0), Attempt("POST", sent=False), CHANCE).action is Action.RETRY

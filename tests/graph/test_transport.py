@@ -190,3 +190,66 @@ def test_a_link_to_elsewhere_is_not_followed(link: str) -> None:
 def test_a_link_of_graph_is_followed_to_the_letter(link: str, path: str) -> None:
     """Links are opaque: nothing in them is built anew."""
     assert relative_to(BASE, link) == path
+
+
+async def test_a_server_that_recycles_connections_loses_nothing() -> None:
+    """Each connection ends after seven requests, in the middle of the traffic: every request is answered."""
+    served_by: dict[Any, int] = {}
+
+    async def handler(request: web.Request) -> web.Response:
+        served_by[request.transport] = served_by.get(request.transport, 0) + 1
+        answer = web.Response(body=await request.read())
+        if served_by[request.transport] >= 7:
+            answer.force_close()
+        return answer
+
+    async with served(handler, Credential()) as transport:
+
+        async def ask(number: int) -> Answer | Lost:
+            return await transport.send("POST", f"{transport.base_url}/x", {}, b"%d" % number)
+
+        answers = [await asyncio.gather(*(ask(n) for n in range(16))) for _ in range(12)]
+    assert all(isinstance(one, Answer) and one.body == b"%d" % n for row in answers for n, one in enumerate(row))
+    assert len(served_by) > 16
+
+
+async def test_an_answer_that_breaks_off_is_lost() -> None:
+    """Half a body is no answer, and says nothing of what was done."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Length": "1000"})
+        await answer.prepare(request)
+        await answer.write(b'{"responses":[')
+        assert request.transport is not None
+        request.transport.abort()
+        return answer
+
+    async with served(handler, Credential()) as transport:
+        answer = await transport.send("POST", f"{transport.base_url}/x", {}, b"{}")
+    assert isinstance(answer, Lost)
+    assert answer.sent
+
+
+async def test_a_server_without_tls_carried_nothing() -> None:
+    """A handshake that fails is known to have sent no request."""
+    async with served(echo, Credential()) as plain:
+        cloud = Cloud("Test", plain.base_url.replace("http:", "https:"), "https://login.example", "https://g.example")
+        async with open_transport(cloud, Credential(), StillClock()) as transport:
+            answer = await transport.send("POST", f"{transport.base_url}/x", {}, b"{}")
+    assert isinstance(answer, Lost)
+    assert not answer.sent
+
+
+async def test_a_packed_answer_is_unpacked() -> None:
+    """Whatever form the bytes had on the wire, the body is the JSON, and its headers say nothing else."""
+
+    async def handler(request: web.Request) -> web.Response:
+        answer = web.Response(body=b'{"a":1}' * 100)
+        answer.enable_compression(web.ContentCoding.gzip)
+        return answer
+
+    async with served(handler, Credential()) as transport:
+        answer = await transport.send("GET", f"{transport.base_url}/x", {}, b"")
+    assert isinstance(answer, Answer)
+    assert answer.body == b'{"a":1}' * 100
+    assert "content-encoding" not in answer.headers

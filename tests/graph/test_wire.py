@@ -35,7 +35,7 @@ SAFE = TEXTS.map(lambda text: text.replace("\r", "").replace("\n", "")).map(str.
 
 
 def item(**fields: object) -> Item:
-    return wire.read_item({**ROW, **fields}, wire.Flags(), HOME)
+    return wire.read_card({**ROW, **fields}, HOME).item
 
 
 def test_a_row_becomes_an_item() -> None:
@@ -120,7 +120,7 @@ def test_flags_of_any_rubbish_are_flags(raw: object) -> None:
 @given(st.dictionaries(st.sampled_from(sorted(ROW)), st.none() | st.integers() | st.text() | st.lists(st.integers())))
 def test_a_row_of_any_rubbish_is_an_item(raw: dict[str, Any]) -> None:
     """Wrong types count as absent."""
-    assert isinstance(wire.read_item({**ROW, **raw}, wire.Flags(), HOME), Item)
+    assert isinstance(wire.read_card({**ROW, **raw}, HOME).item, Item)
 
 
 def test_a_stamp_is_read_from_the_note() -> None:
@@ -134,9 +134,8 @@ def test_a_stamp_that_may_be_cut_is_not_believed(length: int, *, believed: bool)
     """A listing cuts some notes at 256: half a stamp there would name half an author."""
     note = write_stamp("", Stamp(SyncId(GUID), "a" * (length - 150))).ljust(length, " ")
     row = {**ROW, "personalNotes": note}
-    listed = wire.read_item(row, wire.Flags(), HOME, by_id=False)
-    assert (listed.stamp is not None) is believed
-    assert wire.read_item(row, wire.Flags(), HOME).stamp is not None
+    assert (wire.read_cut(row, wire.Flags(), HOME).stamp is not None) is believed
+    assert wire.read_card(row, HOME).item.stamp is not None
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,8 @@ def test_a_stamp_that_may_be_cut_is_not_believed(length: int, *, believed: bool)
 )
 def test_notes_that_may_be_cut_are_known(note: str, *, doubt: bool) -> None:
     """Long notes, and those that begin with white space, are read by id to be sure."""
-    assert wire.note_may_be_cut({"personalNotes": note}) is doubt
+    listed = wire.read_listed({**ROW, "personalNotes": note}, wire.Flags(), HOME)
+    assert (listed is None) is doubt
 
 
 def test_a_partial_row_is_known() -> None:

@@ -56,6 +56,13 @@ class ScriptedWire:
         self.out -= 1
         return self.handler(entries)
 
+    async def answer_all(self) -> None:
+        """Answer all that is out, and hold what comes then."""
+        gate, self.gate = self.gate, asyncio.Event()
+        if gate:
+            gate.set()
+        await settled()
+
     def renew_token(self) -> None:
         """Count."""
         self.renewed += 1

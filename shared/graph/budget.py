@@ -1,0 +1,45 @@
+"""How many requests one mailbox has had lately, so that the mirror waits by itself and Graph need not refuse. Pure.
+
+Outlook takes 10,000 requests in ten minutes of one app for one mailbox, and counts those that it refuses
+(microsoft-graph-docs, throttling-limits). A refused hub would stand still for minutes and lose every look-up on the
+way; one that waits in time loses nothing. The margin is for requests that arrive later than they were sent.
+"""
+
+from collections import deque
+from typing import Final
+
+MOST_REQUESTS: Final = 9_600
+WINDOW_SECONDS: Final = 600.0
+_SLOT_SECONDS: Final = 10.0
+
+
+class Budget:
+    """A sliding window: no stretch of `window_seconds` ever holds more than `most` requests. Times are seconds.
+
+    They are counted in slots of ten seconds, so that it takes a hundred bytes where one time for each request would
+    take a hundred thousand; a slot counts until its last moment has left the window.
+    """
+
+    def __init__(self, most: int = MOST_REQUESTS, window_seconds: float = WINDOW_SECONDS) -> None:
+        """`most` requests may be sent in `window_seconds`."""
+        self._most = most
+        self._window = window_seconds
+        self._slots: deque[list[int]] = deque()
+        self._used = 0
+
+    def opens_at(self, now: float) -> float:
+        """When the next request may be sent: `now`, or the moment at which the oldest ones have left the window."""
+        while self._slots and self._leaves_at(self._slots[0][0]) <= now:
+            self._used -= self._slots.popleft()[1]
+        return now if self._used < self._most else self._leaves_at(self._slots[0][0])
+
+    def spend(self, now: float) -> None:
+        """Count a request that is sent now, whatever becomes of it."""
+        slot = int(now // _SLOT_SECONDS)
+        if not self._slots or self._slots[-1][0] < slot:
+            self._slots.append([slot, 0])
+        self._slots[-1][1] += 1
+        self._used += 1
+
+    def _leaves_at(self, slot: int) -> float:
+        return (slot + 1) * _SLOT_SECONDS + self._window
