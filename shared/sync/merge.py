@@ -4,9 +4,11 @@ Words are collected in a `Ballot`. Joining ballots is associative, commutative a
 heard in any order, in any number of places, and the result is the same.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import nsmallest
+from operator import attrgetter
 from typing import Final
 
 from shared.sync.contact import Contact, FieldValue, with_display_name
@@ -26,6 +28,7 @@ class Word:
     mailbox: str
 
 
+_RANK: Final = attrgetter("at", "is_hub", "mailbox")
 _NEVER: Final = Word(datetime.max.replace(tzinfo=UTC), is_hub=True, mailbox="")
 
 
@@ -43,12 +46,17 @@ class Support:
     kept: tuple[Word, ...] = ()
     said: Word | None = None
 
-    def join(self, other: "Support") -> "Support":
-        """Both together."""
-        kept = sorted({*self.kept, *other.kept})
-        said = [word for word in (self.said, other.said) if word]
-        value = min(self.value, other.value, key=_stable)
-        return Support(value, tuple(kept[:_AGREED]), max(said, default=None))
+    @classmethod
+    def join(cls, supports: "Sequence[Support]") -> "Support":
+        """All together, at least one; a contact may have as many as there are mailboxes."""
+        if len(supports) == 1:
+            return supports[0]
+        kept = nsmallest(_AGREED, {word for support in supports for word in support.kept}, key=_RANK)
+        said = max((support.said for support in supports if support.said), key=_RANK, default=None)
+        value = supports[0].value
+        if not isinstance(value, str):  # of texts, only the same one is equal
+            value = min((support.value for support in supports), key=_stable)
+        return cls(value, tuple(kept), said)
 
     @property
     def word(self) -> Word:
@@ -121,9 +129,10 @@ def ballot(voice: Voice, current: Version | None) -> Ballot:
 def _statements(voice: Voice, fields: Container[str]) -> Ballot:
     """Without a base: every present value is a word; an absent one says nothing, it never erases."""
     present = {name: value for name, value in voice.item.contact.fields.items() if name in fields}
+    word = voice.word
     if voice.mirrored:
-        return {name: {value: Support(value, kept=(voice.word,))} for name, value in present.items()}
-    return {name: {value: Support(value, said=voice.word)} for name, value in present.items()}
+        return {name: {value: Support(value, kept=(word,))} for name, value in present.items()}
+    return {name: {value: Support(value, said=word)} for name, value in present.items()}
 
 
 def _changes(voice: Voice, link: Link) -> Ballot:
@@ -148,13 +157,13 @@ def join(one: Ballot, other: Ballot) -> Ballot:
 
 
 def _join_all(ballots: Iterable[Ballot]) -> Ballot:
-    joined: dict[str, dict[FieldValue | None, Support]] = {}
+    heard: dict[str, dict[FieldValue | None, list[Support]]] = {}
     for votes_by_field in ballots:
         for name, votes in votes_by_field.items():
-            mine = joined.setdefault(name, {})
+            mine = heard.setdefault(name, {})
             for value, support in votes.items():
-                mine[value] = mine[value].join(support) if value in mine else support
-    return joined
+                mine.setdefault(value, []).append(support)
+    return {name: {value: Support.join(supports) for value, supports in mine.items()} for name, mine in heard.items()}
 
 
 def merge(sync_id: SyncId, voices: Iterable[Voice], current: Version | None = None) -> Merged:
