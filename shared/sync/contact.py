@@ -49,7 +49,9 @@ FieldValue = str | tuple[str, ...] | tuple[Email, ...] | PostalAddress | frozens
 def _text(raw: object) -> str | None:
     if not isinstance(raw, str):
         return None
-    return raw.replace("\r\n", "\n").replace("\r", "\n").strip() or None
+    if "\r" in raw:
+        raw = raw.replace("\r\n", "\n").replace("\r", "\n")
+    return raw.strip() or None
 
 
 def _texts(raw: object) -> tuple[str, ...] | None:
@@ -240,7 +242,7 @@ def normalise(raw: Mapping[str, object], *, without_categories: Iterable[str] = 
     """
     fields: dict[str, FieldValue] = {}
     for name, value in raw.items():
-        kind = FIELDS.get(name)
+        kind = FIELDS.get(name) if value else None  # most fields of most cards are absent
         normal = kind.normalise(value) if kind else None
         if normal is not None:
             fields[name] = normal
@@ -249,8 +251,7 @@ def normalise(raw: Mapping[str, object], *, without_categories: Iterable[str] = 
 
 def _drop_categories(fields: dict[str, FieldValue], names: Iterable[str]) -> dict[str, FieldValue]:
     categories = fields.get("categories")
-    injected = {name.casefold() for name in names}
-    if isinstance(categories, frozenset) and injected:
+    if isinstance(categories, frozenset) and (injected := {name.casefold() for name in names}):
         kept = frozenset(name for name in categories if name.casefold() not in injected)
         fields.pop("categories")
         if kept:
