@@ -40,7 +40,11 @@ class Stamp:
 
 def read_stamp(notes: str) -> tuple[str, Stamp | None]:
     """The person's text, to the letter, and the last stamp in the note, None without one."""
+    if "SyncId=" not in notes:
+        return notes, None
     parts = _BREAK.split(notes)
+    if len(parts) == 1 and _STAMP_LINE.fullmatch(notes):
+        return "", _stamp(parts)  # as in every card that holds no text of a person's
     lines, breaks = parts[::2], ["", *parts[1::2]]
     ours = dict(_stamp_lines(lines))
     if not ours:
