@@ -2,9 +2,10 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,8 @@ from rich.table import Table
 
 from tests.bench import document, targets
 from tests.bench.bound import Work
-from tests.bench.scenarios import MIRROR, OTHERS, Bench, Measured
+from tests.bench.process import ProcessError
+from tests.bench.scenarios import MIRROR, OTHERS, Bench, Measured, WrongResultError
 from tests.bench.server import Company, Pace, serving
 from tests.bench.targets import TARGETS
 
@@ -25,6 +27,7 @@ GRIDS: Final = {
     "full": tuple(Company(mailboxes, contacts) for mailboxes in (20, 200, 1000) for contacts in (200, 1000, 2000)),
 }
 _AT_ONCE: Final = 20
+_TABLE_WIDTH: Final = 160
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -51,12 +54,15 @@ def main(*, others: bool, file: Path | None, write: bool, **choice: object) -> N
     names = choice["only"]
     assert isinstance(names, tuple)
     works = frozenset(Work[name.upper()] for name in names) or frozenset(Work)
-    results = measure_all(_companies(choice), works, pace, console, others=others)
-    Console().print(*_tables(results))
+    results, is_whole = measure_all(_companies(choice), works, pace, console, others=others)
+    if not results:
+        raise click.ClickException("nothing could be measured")
+    _wide().print(*_tables(results))
     if file:
         file.write_text(json.dumps([asdict(one) for one in results], default=_plain, indent=1), encoding="utf-8")
     if write:
         document.write(results, " ".join(["python -m tests.bench", *sys.argv[1:]]))
+    sys.exit(0 if is_whole else 1)
 
 
 def _companies(choice: dict[str, object]) -> Sequence[Company]:
@@ -70,28 +76,46 @@ def _companies(choice: dict[str, object]) -> Sequence[Company]:
 
 def measure_all(
     companies: Sequence[Company], works: frozenset[Work], pace: Pace, console: Console, *, others: bool
-) -> list[Measured]:
-    """All results, the mirror's first."""
+) -> tuple[list[Measured], bool]:
+    """All results, and whether nothing failed; what fails is told on the console, and the rest goes on."""
+    results: list[Measured] = []
+    is_whole = True
 
     def note(one: Measured) -> None:
-        cells = dict(zip(document.COLUMNS, document.row(one), strict=True))
-        console.print(f"{one.client}: " + ", ".join(f"{name} {cell}" for name, cell in cells.items()), highlight=False)
+        results.append(one)
+        numbers = f"{one.cost.wall_seconds:.1f} s, {one.cost.cpu_seconds:.1f} s of CPU"
+        console.print(f"{one.client}, {document.size(one)}, {one.work.value}: {numbers}", highlight=False)
 
-    results: list[Measured] = []
     with serving() as server:
-        bench = Bench(server, pace, note)
-        bench.start_seconds(MIRROR)
-        for company in companies:
-            results += bench.mirror(company, works)
-        if others:
-            results += bench.mirror(_BESIDE, works & {Work.FIRST, Work.QUIET, Work.EDIT})
-            for client in OTHERS:
-                bench.start_seconds(client)
-                results += bench.other(client, _BESIDE)
-        if pace.batch_concurrency != _AT_ONCE and Work.FIRST in works:
-            faster = Bench(server, Pace(pace.latency_seconds, _AT_ONCE), note)
-            results += faster.mirror(companies[0], frozenset({Work.FIRST}))
-    return results
+        for story in _stories(Bench(server, pace, note), companies, works, others=others):
+            try:
+                story()
+            except (ProcessError, WrongResultError) as error:
+                is_whole = False
+                console.print(f"Failed, and left out: {error}", style="red", markup=False, highlight=False)
+    return results, is_whole
+
+
+def _stories(
+    bench: Bench, companies: Sequence[Company], works: frozenset[Work], *, others: bool
+) -> Iterator[Callable[[], object]]:
+    yield partial(bench.start_seconds, MIRROR)
+    for company in companies:
+        yield partial(bench.mirror, company, works)
+    if others:
+        yield partial(bench.mirror, _BESIDE, works & {Work.FIRST, Work.QUIET, Work.EDIT})
+        for client in OTHERS:
+            yield partial(bench.start_seconds, client)
+            yield partial(bench.other, client, _BESIDE)
+    if bench.pace.batch_concurrency != _AT_ONCE and Work.FIRST in works:
+        faster = bench.at(Pace(bench.pace.latency_seconds, _AT_ONCE))
+        yield partial(faster.mirror, companies[0], frozenset({Work.FIRST}))
+
+
+def _wide() -> Console:
+    """A console that is wide enough for the table, also where it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_TABLE_WIDTH)
 
 
 def _tables(results: Sequence[Measured]) -> list[Table]:

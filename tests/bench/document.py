@@ -67,7 +67,7 @@ def tables(results: _Results, command: str) -> str:
     parts = [
         f"Measured with `{command}` on {machine}; {paced}.",
         "### What must hold\n\n" + _table(("", "allowed", "measured, at worst", "at", ""), _targets(results)),
-        "### The mirror\n\n" + _table(COLUMNS, map(row, ours)),
+        "### The mirror\n\n" + _table(COLUMNS, (row(one) for one in ours if one not in beside or not theirs)),
     ]
     if theirs:
         both = sorted([*beside, *theirs], key=lambda one: [*Work].index(one.work))
@@ -90,7 +90,7 @@ _BESIDE: Final = (
 def _beside(one: Measured) -> tuple[str, ...]:
     cost = one.cost
     per_contact = {Work.FIRST: one.cpu_per_create, Work.QUIET: one.cpu_per_read}.get(one.work)
-    is_told = per_contact is not None and not (one.client == MIRROR and one.work is Work.QUIET)
+    is_told = per_contact is not None and one.client != MIRROR  # whose cost is told where there are enough contacts
     return (
         one.work.value, size(one), _NAMES[one.client], _number(one.usage.http_requests), f"{cost.wall_seconds:.1f}",
         f"{cost.cpu_seconds:.1f}", f"{one.start_cpu_seconds:.1f}",
@@ -135,7 +135,9 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def drawings(results: _Results) -> dict[str, str]:
     """The charts by name."""
     ours = [one for one in results if one.client == MIRROR and one.pace == results[0].pace]
-    charts = {"quiet-hour": _quiet(results, ours), "bound": _bound(ours), "memory": _memory(ours)}
+    beside = {one.company for one in results if one.client != MIRROR}
+    grid = [one for one in ours if one.company not in beside] or ours
+    charts = {"quiet-hour": _quiet(results, ours), "bound": _bound(grid), "memory": _memory(grid)}
     if any(one.client != MIRROR for one in results):
         charts["cpu"] = _cpu(results, ours)
     return charts
@@ -176,8 +178,9 @@ def _bound(ours: _Results) -> str:
 
 def _cpu(results: _Results, ours: _Results) -> str:
     names = [client for client in _NAMES if any(one.client == client for one in results)]
-    read = [_mean(one.cpu_per_read for one in ours if one.work is Work.LOST)]
-    created = [_mean(one.cpu_per_create for one in ours if one.work is Work.FIRST)]
+    large = [one for one in ours if targets.has_many_cards(one)] or ours
+    read = [_mean(one.cpu_per_read for one in large if one.work is Work.LOST)]
+    created = [_mean(one.cpu_per_create for one in large if one.work is Work.FIRST)]
     for client in names[1:]:
         theirs = [one for one in results if one.client == client]
         read.append(_mean(one.cpu_per_read for one in theirs if one.work is Work.QUIET))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -45,13 +45,19 @@ def measure(module: str, arguments: Sequence[str], environment: Mapping[str, str
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            errors.seek(0)
-            said = errors.read()[-2000:].decode("utf-8", "replace")
-            raise ProcessError(f"{module} ended with {process.returncode}: {said}")
+            raise ProcessError(f"{module} ended with {process.returncode}: {_tail(out)} {_tail(errors)}")
         out.seek(0)
         return Cost(
             began_at, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT, json.loads(out.read())
         )
+
+
+def _tail(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read()[-_TOLD:].decode("utf-8", "replace").strip()
+
+
+_TOLD: Final = 1500
 
 
 _MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024

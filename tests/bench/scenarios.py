@@ -78,28 +78,39 @@ Note = Callable[[Measured], None]
 class Bench:
     """Measures on one server; `note` hears of each result as it comes."""
 
-    def __init__(self, server: Any, pace: Pace, note: Note) -> None:
+    def __init__(self, server: Any, pace: Pace, note: Note, starts: dict[str, float] | None = None) -> None:
+        """`starts` are the seconds of CPU of starts that have been measured, by client."""
         self._server, self._pace, self._note = server, pace, note
-        self._starts: dict[str, float] = {}
+        self._starts = {} if starts is None else starts
 
     def mirror(self, company: Company, works: frozenset[Work] = frozenset(Work)) -> list[Measured]:
         """The whole story of the mirror, so far as it is needed for these works."""
         with tempfile.TemporaryDirectory() as folder:
             story = _Story(self, company, Path(folder) / "state.db").tell()
-            told: dict[Work, Measured] = {}
-            while not works <= told.keys():
+            wanted: list[Measured] = []
+            while len(wanted) < len(works):
                 one = next(story)
-                told[one.work] = one
-            return [one for work, one in told.items() if work in works]
+                if one.work in works:
+                    wanted.append(one)
+                    self._note(one)
+            return wanted
 
     def other(self, client: str, company: Company) -> list[Measured]:
         """The story of a client that has no memory: what has no meaning for it is left out."""
         environment = self._server.furnish(company, self._pace)
-        results = [self.run(client, Work.FIRST, company, environment)]
+        first = self.run(client, Work.FIRST, company, environment)
         self.check(company)
-        results.append(self.run(client, Work.QUIET, company, environment))
+        self._note(first)
+        quiet = self.run(client, Work.QUIET, company, environment)
+        self._note(quiet)
         self._server.edit(1)
-        return [*results, self.run(client, Work.EDIT, company, environment)]
+        edited = self.run(client, Work.EDIT, company, environment)
+        self._note(edited)
+        return [first, quiet, edited]
+
+    def at(self, pace: Pace) -> "Bench":
+        """The same with a server of another pace."""
+        return Bench(self._server, pace, self._note, self._starts)
 
     def start_seconds(self, client: str) -> float:
         """CPU of a run that finds one contact in one mailbox, all done."""
@@ -118,9 +129,7 @@ class Bench:
         usage = self._server.usage()
         self._server.pass_an_hour()
         least = bound_seconds(steps(work, company.mailboxes, company.contacts), self._pace.latency_seconds)
-        measured = Measured(client, work, company, self._pace, cost, usage, self._starts.get(client, 0.0), least)
-        self._note(measured)
-        return measured
+        return Measured(client, work, company, self._pace, cost, usage, self._starts.get(client, 0.0), least)
 
     def settle(self, client: str, environment: Mapping[str, str]) -> None:
         """Let a run that is not measured hear the echo of what was written."""

@@ -10,7 +10,6 @@ from tests.bench.scenarios import MIRROR, Measured
 MEGABYTE: Final = 1_000_000
 _BATCH: Final = 20
 _MANY_CARDS: Final = 3_000
-"""From so many on, CPU for each of them can be told from what a start costs."""
 
 Question = Callable[[Measured], float]
 
@@ -58,8 +57,13 @@ def _is(work: Work) -> Callable[[Measured], bool]:
     return lambda one: one.work is work
 
 
+def has_many_cards(one: Measured) -> bool:
+    """Whether there are enough cards to tell CPU for each of them from what a start costs."""
+    return one.company.mailboxes * one.company.contacts >= _MANY_CARDS
+
+
 def _many(work: Work) -> Callable[[Measured], bool]:
-    return lambda one: one.work is work and one.company.mailboxes * one.company.contacts >= _MANY_CARDS
+    return lambda one: one.work is work and has_many_cards(one)
 
 
 def _any(_: Measured) -> bool:
