@@ -61,8 +61,17 @@ def main(*, others: bool, file: Path | None, write: bool, **choice: object) -> N
     if file:
         file.write_text(json.dumps([asdict(one) for one in results], default=_plain, indent=1), encoding="utf-8")
     if write:
-        document.write(results, " ".join(["python -m tests.bench", *sys.argv[1:]]))
+        document.write(results, _command(choice, pace))
     sys.exit(0 if is_whole else 1)
+
+
+def _command(choice: dict[str, object], pace: Pace) -> str:
+    """What to say to measure the same again."""
+    sizes = choice["sizes"]
+    assert isinstance(sizes, tuple)
+    what = " ".join(f"--size {size}" for size in sizes) or f"--grid {choice['grid']}"
+    paced = f"--latency-ms {pace.latency_seconds * 1000:.0f} --batch-concurrency {pace.batch_concurrency}"
+    return f"python -m tests.bench {what} {paced}"
 
 
 def _companies(choice: dict[str, object]) -> Sequence[Company]:
