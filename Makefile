@@ -12,7 +12,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 # What the oldest Python must show besides the demo; the emulator's own tests and the worker's are left to the newest.
 QUICK_TESTS := $(wildcard $(addprefix tests/,sync config engine graph keyvault cli))
 
-.PHONY: help setup demo test check format lock ci smoke oldest clean
+.PHONY: help setup demo test bench check format lock ci smoke oldest clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,9 @@ demo: .venv/.runtime ## show the main job on a local Microsoft 365: no account, 
 
 test: .venv/.dev ## run the tests; the summary names what was not run, and why
 	.venv/bin/python -m pytest -q
+
+bench: .venv/.dev ## measure the mirror on a local Microsoft 365, and write docs/performance.md
+	.venv/bin/python -m tests.bench --write
 
 check: .venv/.dev ## format, lint, types, import rules
 	.venv/bin/ruff format --check .

@@ -8,7 +8,7 @@ remembers of it; `engine.tenant` carries out what they decide; the rest reaches 
     sync                the rules: pure functions on values; no I/O, clock or randomness
                           contact, replica, stamp, roster, rules    the values
                           pairing (identity), merge (mergebase)     who is who, and which value counts
-                          settle, cases, guard, plan, scatter, draft  what is to be written or deleted, mailbox by mailbox
+                          settle, cases, guard, plan, scatter, draft  what is to be written or deleted
                           records, links, progress                  what is to be remembered
                           undo, report                              taking a run back, telling of one
     ports               what the engine needs of the outside world

@@ -4,12 +4,15 @@ Words are collected in a `Ballot`. Joining ballots is associative, commutative a
 heard in any order, in any number of places, and the result is the same.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import nsmallest
+from operator import attrgetter
 from typing import Final
 
-from shared.sync.contact import Contact, FieldValue, with_display_name
+from shared.sync.contact import Contact, Email, FieldValue, with_display_name
 from shared.sync.mergebase import Link, Memory, Version
 from shared.sync.replica import Item
 from shared.sync.stamp import SyncId
@@ -26,6 +29,7 @@ class Word:
     mailbox: str
 
 
+_RANK: Final = attrgetter("at", "is_hub", "mailbox")
 _NEVER: Final = Word(datetime.max.replace(tzinfo=UTC), is_hub=True, mailbox="")
 
 
@@ -43,12 +47,17 @@ class Support:
     kept: tuple[Word, ...] = ()
     said: Word | None = None
 
-    def join(self, other: "Support") -> "Support":
-        """Both together."""
-        kept = sorted({*self.kept, *other.kept})
-        said = [word for word in (self.said, other.said) if word]
-        value = min(self.value, other.value, key=_stable)
-        return Support(value, tuple(kept[:_AGREED]), max(said, default=None))
+    @classmethod
+    def join(cls, supports: "Sequence[Support]") -> "Support":
+        """All together, at least one; a contact may have as many as there are mailboxes."""
+        if len(supports) == 1:
+            return supports[0]
+        kept = nsmallest(_AGREED, {word for support in supports for word in support.kept}, key=_RANK)
+        said = max((support.said for support in supports if support.said), key=_RANK, default=None)
+        value = supports[0].value
+        if not isinstance(value, str):  # of texts, only the same one is equal
+            value = min((support.value for support in supports), key=_stable)
+        return cls(value, tuple(kept), said)
 
     @property
     def word(self) -> Word:
@@ -109,21 +118,36 @@ class Merged:
     words: Mapping[str, Word]
 
 
-def ballot(voice: Voice, current: Version | None) -> Ballot:
-    """What one replica says about the contact whose current version, if any is remembered, is `current`."""
-    if voice.link and current:
-        return _changes(voice, voice.link)
-    if current:
-        return _statements(voice, voice.item.contact.differing(current.contact))
-    return _statements(voice, voice.item.contact.fields)
+def ballots(voices: Iterable[Voice], current: Version | None) -> Iterator[Ballot]:
+    """What the replicas say about the contact whose current version, if any is remembered, is `current`.
+
+    Cards without a base that hold the same to the letter speak together: once a state is lost, that is nearly all.
+    """
+    choirs: dict[Hashable, list[Voice]] = defaultdict(list)
+    for voice in voices:
+        if voice.link and current:
+            yield _changes(voice, voice.link)
+        else:
+            choirs[_letters(voice.item.contact)].append(voice)
+    for choir in choirs.values():
+        contact = choir[0].item.contact
+        yield _statements(choir, contact.differing(current.contact) if current else contact.fields)
 
 
-def _statements(voice: Voice, fields: Container[str]) -> Ballot:
+def _letters(contact: Contact) -> Hashable:
+    """Equal for contacts that are so to the letter, in what their addresses carry and are not compared by, too."""
+    emails = contact.get("emailAddresses")
+    entries = emails if isinstance(emails, tuple) else ()
+    carried = [(one.address, one.name) for one in entries if isinstance(one, Email)]
+    return tuple(contact.fields.items()), tuple(carried)
+
+
+def _statements(choir: Sequence[Voice], fields: Container[str]) -> Ballot:
     """Without a base: every present value is a word; an absent one says nothing, it never erases."""
-    present = {name: value for name, value in voice.item.contact.fields.items() if name in fields}
-    if voice.mirrored:
-        return {name: {value: Support(value, kept=(voice.word,))} for name, value in present.items()}
-    return {name: {value: Support(value, said=voice.word)} for name, value in present.items()}
+    kept = nsmallest(_AGREED, {voice.word for voice in choir if voice.mirrored}, key=_RANK)
+    said = max((voice.word for voice in choir if not voice.mirrored), key=_RANK, default=None)
+    values = {name: value for name, value in choir[0].item.contact.fields.items() if name in fields}
+    return {name: {value: Support(value, tuple(kept), said)} for name, value in values.items()}
 
 
 def _changes(voice: Voice, link: Link) -> Ballot:
@@ -148,19 +172,19 @@ def join(one: Ballot, other: Ballot) -> Ballot:
 
 
 def _join_all(ballots: Iterable[Ballot]) -> Ballot:
-    joined: dict[str, dict[FieldValue | None, Support]] = {}
+    heard: dict[str, dict[FieldValue | None, list[Support]]] = {}
     for votes_by_field in ballots:
         for name, votes in votes_by_field.items():
-            mine = joined.setdefault(name, {})
+            mine = heard.setdefault(name, {})
             for value, support in votes.items():
-                mine[value] = mine[value].join(support) if value in mine else support
-    return joined
+                mine.setdefault(value, []).append(support)
+    return {name: {value: Support.join(supports) for value, supports in mine.items()} for name, mine in heard.items()}
 
 
 def merge(sync_id: SyncId, voices: Iterable[Voice], current: Version | None = None) -> Merged:
     """The merged contact; the result does not depend on the order of `voices`."""
     voices = list(voices)
-    votes = _join_all(ballot(voice, current) for voice in voices)
+    votes = _join_all(ballots(voices, current))
     if current:
         votes = join(votes, current_ballot(current, _contested(votes, voices, current)))
     return resolve(sync_id, votes, current)

@@ -11,7 +11,7 @@ from tests.emulator.replies import JSON_TYPE, BadRequestError, Reply
 from tests.emulator.world import World
 
 MAX_REQUESTS: Final = 20
-AT_ONCE: Final = 4
+MOST_TO_A_MAILBOX: Final = 4
 _KEYS: Final = frozenset({"id", "method", "url", "headers", "body", "dependsOn", "atomicityGroup"})
 _METHODS: Final = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
 Respond = Callable[[Sequence[Call]], Awaitable[list[Reply]]]
@@ -43,8 +43,8 @@ class Batch:
         replies = self._refuse_excess(parts)
         waiting = [part for part in parts if part.id not in replies]
         while waiting:
-            ready = [part for part in waiting if all(parent in replies for parent in part.after)][:AT_ONCE]
-            await self._run_some(ready, replies)
+            ready = [part for part in waiting if all(parent in replies for parent in part.after)]
+            await self._run_some(ready[: self._world.switches.batch_concurrency], replies)
             waiting = [part for part in waiting if part.id not in replies]
         return self._response(parts, replies)
 
@@ -57,7 +57,7 @@ class Batch:
         for part in parts:
             mailbox = "/".join(part.call.segments[:2]).lower()
             counts[mailbox] += 1
-            if mailbox.startswith("users/") and counts[mailbox] > AT_ONCE and not part.after:
+            if mailbox.startswith("users/") and counts[mailbox] > MOST_TO_A_MAILBOX and not part.after:
                 refused[part.id] = self._refuse(part.call)
         return refused
 

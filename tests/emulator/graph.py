@@ -115,7 +115,7 @@ class Graph:
                 for call in calls:
                     under_way.append(self._new(call))
                     self._begin(under_way[-1])
-            if any(pending.budget for pending in under_way):
+            if any(pending.reply is None and pending.call.route.operation != "batch" for pending in under_way):
                 await asyncio.sleep(self._world.switches.service_seconds)
             for pending in under_way:
                 if pending.reply is None and pending.call.route.operation == "batch":

@@ -155,6 +155,7 @@ class Switches:
     )
     delta_token_cache_size: int = _limit(200_000, "delta tokens kept in all mailboxes; the oldest are dropped")
     # $batch
+    batch_concurrency: int = _limit(4, "requests of one batch that are carried out at a time (docs PR#20833)")
     batch_concurrency_enforced: bool = _switch(
         False, True, "the fifth and later requests to one mailbox in a batch are 429 (microsoft-graph-docs#8760)"
     )
@@ -177,7 +178,7 @@ class Switches:
     identity_units: int | None = _limit(
         3_500, "resource units of the directory in 10 seconds (small tenant); None is no limit"
     )
-    service_seconds: float = _limit(0.0, "real seconds that Outlook takes for a request, to make requests overlap")
+    service_seconds: float = _limit(0.0, "real seconds that Graph takes for a request, to make requests overlap")
     # Directory
     licence_filter_count_supported: bool = _switch(
         True, False, "assignedLicenses/$count ne 0 works as an advanced query"

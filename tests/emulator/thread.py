@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from types import TracebackType
+from typing import Self
 
 from tests.emulator.clock import EmulatorClock
 from tests.emulator.server import Emulator
@@ -17,7 +18,7 @@ class EmulatorThread(Emulator):
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="emulator", daemon=True)
 
-    def __enter__(self) -> "EmulatorThread":
+    def __enter__(self) -> Self:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self.start(), self._loop).result(timeout=10)
         return self

@@ -31,6 +31,16 @@ async def test_a_fifth_request_at_the_same_time_is_refused(scene: Scene) -> None
     assert {answer.status for answer in others} == {200}
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
+async def test_a_batch_is_carried_out_a_few_requests_at_a_time(scene: Scene, at_once: int) -> None:
+    """Four by the documents; a switch, for they are at odds."""
+    scene.emulator.switches.service_seconds = 0.005
+    scene.emulator.switches.batch_concurrency = at_once
+    answer = await scene.client.batch(*[{"method": "GET", "url": f"{ANNA}/contacts"} for _ in range(6)])
+    assert {response["status"] for response in answer.json["responses"]} == {200}
+    assert scene.emulator.most_at_once(scene.tenant.user("anna@contoso.com").id) == at_once
+
+
 async def test_uploads_are_limited(scene: Scene) -> None:
     """By bytes in five minutes."""
     scene.emulator.switches.mailbox_upload_bytes = 100

@@ -1,0 +1,64 @@
+"""Runs a program as a process of its own and says what it took."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+ROOT: Final = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a process took: seconds by the clock, seconds of CPU (user and system), peak memory; and what it printed."""
+
+    began_at: float
+    wall_seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    output: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class ProcessError(RuntimeError):
+    """A measured process did not end well; tells what it said."""
+
+
+def measure(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    """Run `python -m module` to its end; what it prints on stdout has to be one JSON object. Raises `ProcessError`."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        began_at, began = time.time(), time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=errors,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise ProcessError(f"{module} ended with {process.returncode}: {_tail(out)} {_tail(errors)}")
+        out.seek(0)
+        return Cost(
+            began_at, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT, json.loads(out.read())
+        )
+
+
+def _tail(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read()[-_TOLD:].decode("utf-8", "replace").strip()
+
+
+_TOLD: Final = 1500
+
+
+_MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+"""Linux counts in kilobytes (getrusage(2))."""

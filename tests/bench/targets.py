@@ -1,0 +1,116 @@
+"""What must hold, as questions to the measured. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tests.bench.bound import Work
+from tests.bench.scenarios import MIRROR, Measured
+
+MEGABYTE: Final = 1_000_000
+_BATCH: Final = 20
+_MANY_CARDS: Final = 3_000
+
+Question = Callable[[Measured], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A promise: which runs it is about, what is allowed and what was measured, in `unit`; "" is a count.
+
+    `at_best` is for a time that others on the machine can only make longer: one run that keeps it is enough.
+    """
+
+    name: str
+    unit: str
+    concerns: Callable[[Measured], bool]
+    allowed: Question
+    actual: Question
+    at_least: bool = False
+    at_best: bool = False
+
+    def holds(self, measured: Measured) -> bool:
+        """Whether one run keeps it."""
+        return self.strain(measured) <= 1.0
+
+    def strain(self, measured: Measured) -> float:
+        """How much of what is allowed was used; above 1 it does not hold."""
+        allowed, actual = self.allowed(measured), self.actual(measured)
+        part, whole = (allowed, actual) if self.at_least else (actual, allowed)
+        if part == 0:
+            return 0.0
+        return part / whole if whole else float("inf")
+
+
+def concerned(target: Target, results: Iterable[Measured]) -> list[Measured]:
+    """The runs of the mirror that a target is about."""
+    return [one for one in results if one.client == MIRROR and target.concerns(one)]
+
+
+def telling(target: Target, results: Iterable[Measured]) -> Measured | None:
+    """The run that says whether the target holds: the one under most strain, or under least if one is enough."""
+    choose = min if target.at_best else max
+    return choose(concerned(target, results), key=target.strain, default=None)
+
+
+def _is(work: Work) -> Callable[[Measured], bool]:
+    return lambda one: one.work is work
+
+
+def has_many_cards(one: Measured) -> bool:
+    """Whether there are enough cards to tell CPU for each of them from what a start costs."""
+    return one.company.mailboxes * one.company.contacts >= _MANY_CARDS
+
+
+def _many(work: Work) -> Callable[[Measured], bool]:
+    return lambda one: one.work is work and has_many_cards(one)
+
+
+def _any(_: Measured) -> bool:
+    return True
+
+
+def _is_target_company(one: Measured) -> bool:
+    return _many(Work.FIRST)(one) and one.company.mailboxes == 20 and one.pace.latency_seconds > 0
+
+
+def _just(number: float) -> Question:
+    return lambda _: number
+
+
+TARGETS: Final[Sequence[Target]] = (
+    Target(
+        "quiet hour: HTTP requests", "", _is(Work.QUIET),
+        allowed=lambda one: one.company.mailboxes / _BATCH + 10, actual=lambda one: one.usage.http_requests,
+    ),
+    Target("quiet hour: writes", "", _is(Work.QUIET), allowed=_just(0), actual=lambda one: one.usage.writes),
+    Target(
+        "one edit: HTTP requests", "", _is(Work.EDIT),
+        allowed=lambda one: 3 * one.company.mailboxes / _BATCH + 20, actual=lambda one: one.usage.http_requests,
+    ),
+    Target(
+        "one edit: writes", "", _is(Work.EDIT),
+        allowed=lambda one: one.company.mailboxes, actual=lambda one: one.usage.writes,
+    ),
+    Target(
+        "first distribution to 20 mailboxes: creates a second", "/s", _is_target_company,
+        allowed=lambda one: 0.9 * 4 * one.company.mailboxes / one.pace.latency_seconds,
+        actual=lambda one: one.creates_per_second, at_least=True,
+    ),
+    Target(
+        "CPU for a contact read and compared", "µs", _many(Work.LOST),
+        allowed=_just(50), actual=lambda one: one.cpu_per_read * 1e6,
+    ),
+    Target(
+        "CPU for a contact created", "µs", _many(Work.FIRST),
+        allowed=_just(250), actual=lambda one: one.cpu_per_create * 1e6,
+    ),
+    Target(
+        "memory: 150 MB and 5 kB a contact", "MB", _any,
+        allowed=lambda one: 150 + 0.005 * one.company.contacts, actual=lambda one: one.cost.peak_bytes / MEGABYTE,
+    ),
+    Target(
+        "from start to first request", "s", _any,
+        allowed=_just(1), actual=lambda one: one.first_request_seconds, at_best=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,116 @@
+"""The promises about cost that do not depend on how fast this machine is: counts and ratios."""
+
+import json
+import time
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from shared.bootstrap import sync
+from shared.engine.options import RunOptions
+from tests.bench.bound import Work
+from tests.bench.process import measure
+from tests.bench.scenarios import Bench, Measured
+from tests.bench.server import Company, MeteredEmulator, Pace, Stage, serving
+from tests.bench.targets import TARGETS, concerned
+
+FAST = Pace(latency_seconds=0.0)
+COMPANY = Company(mailboxes=60, contacts=10)
+COUNTED = [target for target in TARGETS if not target.unit]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    """A server in a process of its own."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def results(server: Any) -> list[Measured]:
+    """One company's story; that a quiet hour writes nothing and everybody holds everything is checked as it is told."""
+    bench = Bench(server, FAST, note=lambda _: None)
+    return bench.mirror(COMPANY, frozenset({Work.FIRST, Work.QUIET, Work.EDIT}))
+
+
+@pytest.mark.parametrize("target", COUNTED, ids=lambda target: target.name)
+def test_what_is_counted_holds(target: Any, results: list[Measured]) -> None:
+    """A quiet hour asks almost nothing, and one edit no more than its writes."""
+    runs = concerned(target, results)
+    assert runs
+    assert [(one.work, target.actual(one), target.allowed(one)) for one in runs if not target.holds(one)] == []
+
+
+def test_every_mailbox_gets_every_contact_once(results: list[Measured]) -> None:
+    """A first distribution creates each contact in each mailbox that lacked it, and in the hub."""
+    (first,) = [one for one in results if one.work is Work.FIRST]
+    assert first.usage.creates == COMPANY.contacts * COMPANY.mailboxes
+    assert first.usage.throttled == 0
+
+
+def test_memory_does_not_follow_the_number_of_mailboxes(server: Any) -> None:
+    """Four times as many mailboxes, read whole because the state is lost, take a little more memory, not four times."""
+    few, many = (peak_of_a_whole_reading(server, Company(mailboxes, 100)) for mailboxes in (20, 80))
+    assert many / few <= 1.4
+
+
+def peak_of_a_whole_reading(server: Any, company: Company) -> int:
+    """Peak memory, bytes, of a run that reads every card of mailboxes that are all equal, and writes none."""
+    environment = server.furnish_mirrored(company, FAST)
+    server.begin()
+    cost = measure("shared", ["sync", "--json"], environment)
+    assert (cost.output["outcome"], server.usage().writes) == ("ok", 0)
+    return cost.peak_bytes
+
+
+async def test_a_contact_costs_a_fraction_of_what_it_costs_as_a_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the CPU that the Graph SDK's models take to read and compare a contact, the mirror takes a tenth at most."""
+    from tests.bench import models
+
+    async def mirror(company: Company) -> Reading:
+        environment = stage.furnish_mirrored(company, FAST)
+        dry = RunOptions(dry_run=True)
+        seconds = await cpu_seconds(sync(environment, dry, trust=environment["SSL_CERT_FILE"]))
+        return Reading(company.contacts * (company.mailboxes + 1), seconds)
+
+    async def as_models(company: Company) -> Reading:
+        for name, value in stage.furnish_mirrored(company, FAST).items():
+            monkeypatch.setenv(name, value)
+        seconds = await cpu_seconds(models.main())
+        return Reading(int(json.loads(capsys.readouterr().out)["read"]), seconds)
+
+    with MeteredEmulator() as emulator:
+        stage = Stage(emulator)
+        for loading in (mirror, as_models):
+            await loading(Company(1, 1))
+        ours = (await mirror(Company(4, 1))).more(await mirror(Company(4, 200)))
+        theirs = (await as_models(Company(2, 1))).more(await as_models(Company(2, 12)))
+    assert ours.cost_of_one <= 0.1 * theirs.cost_of_one
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """So many cards were read and compared in so much CPU, in seconds."""
+
+    cards: int
+    seconds: float
+
+    def more(self, other: "Reading") -> "Reading":
+        """What the other took beyond this one: what is loaded and opened but once is left out."""
+        return Reading(other.cards - self.cards, other.seconds - self.seconds)
+
+    @property
+    def cost_of_one(self) -> float:
+        """CPU for a card, in seconds."""
+        return self.seconds / self.cards
+
+
+async def cpu_seconds(work: Awaitable[object]) -> float:
+    """CPU of this thread alone: the server has one of its own."""
+    before = time.thread_time()
+    await work
+    return time.thread_time() - before
