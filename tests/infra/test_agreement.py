@@ -204,3 +204,14 @@ def test_the_runbook_has_every_alert(name: str) -> None:
     assert re.search(rf"^\| {name} \| \d \| .+ \| .+ \|$", text("docs/operations.md"), re.MULTILINE)
     (severity,) = re.findall(rf"^\| {name} \| (\d) ", text("docs/operations.md"), re.MULTILINE)
     assert int(severity) == alerts()[name]["severity"]
+
+
+def test_the_cost_of_alerts_is_counted_right() -> None:
+    """How many rules look how often is what a bill goes by."""
+    looks = [rule["frequency"] for rule in alerts().values()]
+    said = re.search(
+        r"eleven, each by how often it looks: (\d) × 15 min, (\d) × 30 min, (\d) × 1 h", text("docs/deploy.md")
+    )
+    assert said
+    assert [int(number) for number in said.groups()] == [looks.count(one) for one in ("PT15M", "PT30M", "PT1H")]
+    assert len(looks) == 11

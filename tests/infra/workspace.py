@@ -58,7 +58,8 @@ class Workspace:
         self._logger.handlers, self._logger.propagate = [self._handler], False
         self._logger.setLevel(logging.INFO)
         for table, columns in kusto.TABLES.items():
-            database.execute(f"create or replace table {table}_whole ({_columns(columns)})")
+            declared = ", ".join(f"{name} {kind}" for name, kind in _columns(columns))
+            database.execute(f"create or replace table {table}_whole ({declared})")
 
     def trace(self, minutes: float, text: str, severity: int = 1) -> None:
         """A line of anybody's."""
@@ -112,7 +113,7 @@ class Workspace:
         for table in kusto.TABLES:
             window = f"select * from {table}_whole where TimeGenerated >= timestamp '{since}'"  # noqa: S608 - our own names
             self._database.execute(f"create or replace view {table} as {window}")
-        found = duckdb_kql.query(self._database, text)
+        found = self._database.sql(_translated(text))
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
     def _store(self, minutes: float) -> None:
@@ -196,6 +197,14 @@ def _says(node: ast.expr, text: str) -> bool:
     return isinstance(node, ast.Constant) and node.value == text
 
 
-def _columns(text: str) -> str:
+@cache
+def _translated(text: str) -> str:
+    """A query as DuckDB takes it; the translation takes longer than the query."""
+    schema = {table: [name for name, _ in _columns(columns)] for table, columns in kusto.TABLES.items()}
+    return str(duckdb_kql.to_sql(text, schema=schema))
+
+
+def _columns(text: str) -> list[tuple[str, str]]:
+    """The columns of a table and their types in DuckDB."""
     pairs = (column.strip().split(":") for column in text.split(","))
-    return ", ".join(f"{name} {_TYPES[kind]}" for name, kind in pairs)
+    return [(name, _TYPES[kind]) for name, kind in pairs]
