@@ -56,7 +56,11 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 --
 
 
 async def _run(options: RunOptions) -> None:
-    report = await bootstrap.sync(os.environ, options, trust=_trust())
+    try:
+        report = await bootstrap.sync(os.environ, options, trust=_trust())
+    except MirrorError as error:
+        telemetry.log_event(logger, logging.ERROR, "run_refused", run_id=options.run_id, code=error.code)
+        raise
     telemetry.log_report(logger, report)
     if failure := manual.failure(report):
         raise failure

@@ -11,6 +11,7 @@ from shared.sync.operations import CreateContact
 from shared.sync.plan import Plan
 from shared.sync.replica import Failure, Observation
 from shared.sync.report import (
+    FailedMailbox,
     GraphCounts,
     MailboxOutcome,
     Outcome,
@@ -75,6 +76,7 @@ class Scribe:
             duplicates=len(pairing.duplicates) + sum(len(one.unread_duplicates) for one in self._observed()),
             private=len(pairing.withheld),
             mailboxes=mailboxes,
+            failed=tuple(self._failed(failures)),
             problems=(*self._notices(), *self._failures(failures), *hub.problems, *spokes.problems),
             conflicts=tuple(self._conflicts()),
             operations=operations,
@@ -89,6 +91,12 @@ class Scribe:
             failed = failures.get(spoke.replica.mailbox)
             yield _outcome(failed) if failed else MailboxOutcome.SYNCED
         yield from (_outcome(one.failure) for one in self._gathered.unreadable)
+
+    def _failed(self, failures: Mapping[str, Failure]) -> Iterable[FailedMailbox]:
+        read = [(one.replica.mailbox, one.failure) for one in self._gathered.unreadable]
+        for mailbox, failure in sorted([*read, *failures.items()], key=lambda one: one[0]):
+            if not failure.skipped:
+                yield FailedMailbox(mailbox, failure.code)
 
     def _failures(self, failures: Mapping[str, Failure]) -> Iterable[Problem]:
         named = [(one.replica.name, one.failure) for one in self._gathered.unreadable]
