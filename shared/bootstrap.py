@@ -1,5 +1,6 @@
 """The composition root: the only place that knows every adapter. Environment in, a run's report out."""
 
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,18 +12,24 @@ from uuid import uuid4
 from shared import config
 from shared.clock import SystemClock
 from shared.config.model import Settings, Tenant
+from shared.engine.check import Desk
+from shared.engine.check import check as look
 from shared.engine.lease import Place
 from shared.engine.options import RunOptions
 from shared.engine.run import OpenTenant, Quiet, Work, World, chosen, run
 from shared.engine.tenant import sync_tenant
-from shared.errors import ConfigurationError, SecretError
+from shared.errors import ConfigurationError, MirrorError, SecretError, StateError
 from shared.ports import Clock, Progress, StateStore, TenantServices
+from shared.sync.findings import CheckReport
 from shared.sync.report import RunReport
+from shared.telemetry import log_event
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
     from shared.keyvault import VaultSecrets
+
+_LOG = logging.getLogger(__name__)
 
 
 async def settings(environ: Mapping[str, str], *, trust: str | None = None) -> Settings:
@@ -39,7 +46,9 @@ async def settings(environ: Mapping[str, str], *, trust: str | None = None) -> S
             document = await vault.secret(name, tenant="")
         except SecretError as error:
             raise ConfigurationError([error.message], hint=error.hint) from error
-    return config.load(environ, vault_json=document)
+        notes = [one.sentence() for one in vault.expiring]
+    settled = config.load(environ, vault_json=document)
+    return replace(settled, warnings=(*settled.warnings, *notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +84,7 @@ async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work,
     options = options if options.run_id else replace(options, run_id=str(uuid4()))
     clock = means.clock or SystemClock()
     async with AsyncExitStack() as stack:
-        vault = None
-        if settled.vault_url:
-            vault = await stack.enter_async_context(_vault(environ, settled.vault_url, trust))
+        vault = await _opened_vault(stack, environ, settled, trust)
         world = World(
             open_tenant=_opener(environ, vault, clock, trust),
             state=await stack.enter_async_context(open_state(environ, settled, trust=trust))
@@ -88,10 +95,50 @@ async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work,
             place=_place(),
         )
         report = await run(settled, options, world, work)
-        notes = (
-            [f"Secret {one.name} of the vault expires in {one.days} days." for one in vault.expiring] if vault else []
-        )
+        notes = _warned(vault, options.run_id)
     return replace(report, warnings=(*report.warnings, *notes))
+
+
+def _warned(vault: "VaultSecrets | None", run_id: str) -> list[str]:
+    """What to say of secrets that end soon; each is an event in the log, too, for an alert to go by."""
+    expiring = vault.expiring if vault else ()
+    for one in expiring:
+        log_event(
+            _LOG,
+            logging.WARNING,
+            "secret_expiring",
+            run_id=run_id,
+            tenant_id=one.tenant,
+            name=one.name,
+            days=one.days,
+        )
+    return [one.sentence() for one in expiring]
+
+
+async def check(environ: Mapping[str, str], names: Sequence[str], *, trust: str | None = None) -> CheckReport:
+    """Whether all is set up for the tenants so named, all without a name. Nothing is written anywhere.
+
+    Raises `ConfigurationError` before anything is contacted, and for a tenant that is not configured.
+    """
+    settled = await settings(environ, trust=trust)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        vault = await _opened_vault(stack, environ, settled, trust)
+        state: StateStore | MirrorError
+        try:
+            state = await stack.enter_async_context(open_state(environ, settled, trust=trust, read_only=True))
+        except StateError as error:
+            state = error
+        return await look(settled, names, Desk(_opener(environ, vault, clock, trust), vault, state, clock))
+
+
+async def _opened_vault(
+    stack: AsyncExitStack, environ: Mapping[str, str], settled: Settings, trust: str | None
+) -> "VaultSecrets | None":
+    """The vault, if the settings name one; open until the stack ends."""
+    if not settled.vault_url:
+        return None
+    return await stack.enter_async_context(_vault(environ, settled.vault_url, trust))
 
 
 @asynccontextmanager
@@ -126,9 +173,12 @@ def _place() -> Place:
 
 @asynccontextmanager
 async def open_state(
-    environ: Mapping[str, str], settled: Settings, *, trust: str | None = None
+    environ: Mapping[str, str], settled: Settings, *, trust: str | None = None, read_only: bool = False
 ) -> AsyncIterator[StateStore]:
-    """The place where the settings keep the state: on Azure the app's own storage, unless they name another."""
+    """The place where the settings keep the state: on Azure the app's own storage, unless they name another.
+
+    With `read_only` no file or table is made. Raises `StateError` when they name no place.
+    """
     from shared.state.opening import APP_STORAGE, app_storage, user_folder
     from shared.state.opening import open_state as open_place
 
@@ -144,6 +194,7 @@ async def open_state(
         connection_string=app_storage(environ),
         trust=trust,
         default_folder=user_folder(environ),
+        read_only=read_only,
     )
     try:
         yield store

@@ -4,17 +4,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shared.config.model import Tenant
+from shared.graph.auth import TenantCredential
 from shared.graph.calls import Calls
 from shared.graph.contacts import GraphContactStore
 from shared.graph.directory import GraphDirectory
 from shared.graph.dispatcher import Dispatcher
-from shared.graph.transport import TokenSource, open_transport
+from shared.graph.timed import Timed
+from shared.graph.transport import open_transport
 from shared.ports import Clock, TenantServices, Traffic
 
 
 @asynccontextmanager
 async def open_tenant(
-    tenant: Tenant, credential: TokenSource, clock: Clock, *, trust: str | None = None, proxy: str = ""
+    tenant: Tenant, credential: TenantCredential, clock: Clock, *, trust: str | None = None, proxy: str = ""
 ) -> AsyncIterator[TenantServices]:
     """All that one tenant's run talks to, closed at the end; the credential stays open, it is the caller's.
 
@@ -24,7 +26,7 @@ async def open_tenant(
     traffic = Traffic()
     async with (
         open_transport(tenant.cloud, credential, clock, trust=trust, proxy=proxy) as transport,
-        Dispatcher(transport, clock, traffic) as dispatcher,
+        Dispatcher(Timed(transport, clock, traffic), clock, traffic) as dispatcher,
     ):
         calls = Calls(dispatcher, transport.base_url)
-        yield TenantServices(GraphDirectory(calls), GraphContactStore(calls, clock), clock, traffic)
+        yield TenantServices(credential, GraphDirectory(calls), GraphContactStore(calls, clock), clock, traffic)
