@@ -27,7 +27,7 @@ from shared.telemetry import log_event
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-    from shared.keyvault import VaultSecrets
+    from shared.keyvault import Expiring, VaultSecrets
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,18 +37,23 @@ async def settings(environ: Mapping[str, str], *, trust: str | None = None) -> S
 
     `trust` is a file of CA certificates, None for the usual ones. Raises `ConfigurationError` with all that is wrong.
     """
+    settled, expiring = await _settled(environ, trust)
+    return replace(settled, warnings=(*settled.warnings, *(one.sentence() for one in expiring)))
+
+
+async def _settled(environ: Mapping[str, str], trust: str | None) -> "tuple[Settings, tuple[Expiring, ...]]":
+    """The settings, and the vault's secret that holds them if it ends soon."""
     needed = config.config_secret_needed(environ)
     if needed is None:
-        return config.load(environ)
+        return config.load(environ), ()
     vault_url, name = needed
     async with _vault(environ, vault_url, trust) as vault:
         try:
             document = await vault.secret(name, tenant="")
         except SecretError as error:
             raise ConfigurationError([error.message], hint=error.hint) from error
-        notes = [one.sentence() for one in vault.expiring]
-    settled = config.load(environ, vault_json=document)
-    return replace(settled, warnings=(*settled.warnings, *notes))
+        expiring = vault.expiring
+    return config.load(environ, vault_json=document), expiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ async def sync(
 async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work, means: Means) -> RunReport:
     """One run that does this work for each tenant; raises `ConfigurationError` before anything is contacted."""
     trust, state = means.trust, means.state
-    settled = await settings(environ, trust=trust)
+    settled, expiring = await _settled(environ, trust)
     options = options if options.run_id else replace(options, run_id=str(uuid4()))
     clock = means.clock or SystemClock()
     async with AsyncExitStack() as stack:
@@ -95,13 +100,13 @@ async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work,
             place=_place(),
         )
         report = await run(settled, options, world, work)
-        notes = _warned(vault, options.run_id)
-    return replace(report, warnings=(*report.warnings, *notes))
+        expiring += vault.expiring if vault else ()
+    _log_expiring(expiring, options.run_id)
+    return replace(report, warnings=(*report.warnings, *(one.sentence() for one in expiring)))
 
 
-def _warned(vault: "VaultSecrets | None", run_id: str) -> list[str]:
-    """What to say of secrets that end soon; each is an event in the log, too, for an alert to go by."""
-    expiring = vault.expiring if vault else ()
+def _log_expiring(expiring: "Sequence[Expiring]", run_id: str) -> None:
+    """An event for each secret that ends soon, for an alert to go by."""
     for one in expiring:
         log_event(
             _LOG,
@@ -112,7 +117,6 @@ def _warned(vault: "VaultSecrets | None", run_id: str) -> list[str]:
             name=one.name,
             days=one.days,
         )
-    return [one.sentence() for one in expiring]
 
 
 async def check(environ: Mapping[str, str], names: Sequence[str], *, trust: str | None = None) -> CheckReport:
@@ -185,7 +189,9 @@ async def open_state(
     def credential() -> "AsyncTokenCredential":
         from shared.keyvault import vault_credential
 
-        return vault_credential("", identity_client_id=environ.get("AZURE_CLIENT_ID", ""), trust=trust)
+        # The host names its storage's identity so; usually both are set, and to the same.
+        identity = environ.get("AZURE_CLIENT_ID") or environ.get(f"{APP_STORAGE}__clientId", "")
+        return vault_credential("", identity_client_id=identity, trust=trust)
 
     is_on_azure = bool(environ.get("WEBSITE_SITE_NAME"))
     store = open_place(

@@ -59,6 +59,11 @@ _FEDERATION: Final = Refusal(
     "Add one to the app registration: issuer {authority}/<home tenant>/v2.0, subject the identity's object id, "
     "audience api://AzureADTokenExchange (another in national clouds); letters count in their case",
 )
+_FEDERATION_ABROAD: Final = Refusal(
+    "the app registration stands in another tenant than this app's managed identity, and may not trust it",
+    "Register the application once, as a multi-tenant one, in the identity's own tenant, and consent to it here: "
+    "{authority}/{tenant}/adminconsent?client_id={client}",
+)
 _RESOURCE: Final = Refusal(
     "Entra does not know Graph under the address {scope}",
     "Check Cloud and AUTOMATION_SYNCCONTACTS_GRAPH_URL",
@@ -85,6 +90,7 @@ _BY_NUMBER: Final = {
     "700211": _FEDERATION,
     "700212": _FEDERATION,
     "700213": _FEDERATION,
+    "700236": _FEDERATION_ABROAD,
     "7002137": _FEDERATION,
     "7002138": _FEDERATION,
     "70011": _RESOURCE,

@@ -231,6 +231,7 @@ async def test_entras_refusals_of_the_emulator(emulator: Emulator) -> None:
         (700027, "invalid_client", "Entra refused the application's secret or certificate", "Make a new"),
         (700024, "invalid_client", "probably this machine's clock", "Set the clock"),
         (700213, "invalid_request", "no federated credential of the application fits", "subject the identity's"),
+        (700236, "invalid_request", "stands in another tenant than this app's managed identity", "multi-tenant"),
         (500011, "invalid_resource", "does not know Graph under the address https://graph", "Check Cloud"),
         (1002012, "invalid_scope", "does not know Graph under", "GRAPH_URL"),
         (53003, "access_denied", "a policy of the tenant", "Except the application"),
