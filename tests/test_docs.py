@@ -31,7 +31,7 @@ def error_codes() -> set[str]:
     """The code of every error that the mirror raises: those of the classes, and those given where one is raised."""
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.MirrorError)]
     raised = [node.value for call in calls() for node in call.keywords if node.arg == "code"]
-    places = {"Problem": 1, "Trouble": 0, "Finding": 3}
+    places = {"Problem": 1, "Finding": 3}
     reported = [
         call.args[place]
         for name, place in places.items()

@@ -31,9 +31,11 @@ from shared.sync.roster import User, enrol
 from shared.telemetry import log_crash
 
 _LOG = logging.getLogger(__name__)
-_PATIENCE_SECONDS: Final = 120
+_PATIENCE_SECONDS: Final = 60
 _KNOCK_SECONDS: Final = 30
-_SILENCE: Final = "Try again later; look at the network and at the service health of Microsoft 365."
+_STAFF_SECONDS: Final = 240
+"""A hundred thousand users are a hundred pages, one after the other."""
+
 T = TypeVar("T")
 
 
@@ -119,7 +121,16 @@ async def _known(finding_out: Awaitable[T], subject: Subject, seconds: int = _PA
     except MirrorError as error:
         return _trouble(error, subject)
     except TimeoutError:
-        return Trouble("NoAnswer", f"No answer within {seconds} seconds.", _SILENCE)
+        return _silence(seconds)
+
+
+def _silence(seconds: int) -> Trouble:
+    return Trouble(
+        code="NoAnswer",
+        message=f"No answer within {seconds} seconds.",
+        hint="Check name resolution, firewall and proxy here, then the service health of Microsoft 365; try again.",
+        who=Who.DEPLOYER,
+    )
 
 
 def _trouble(error: MirrorError, subject: Subject) -> Trouble:
@@ -157,8 +168,11 @@ async def _signed_in(facts: Facts, tenant: Tenant, desk: Desk) -> Facts:
 async def _asked(facts: Facts, tenant: Tenant, services: TenantServices) -> Facts:
     """What Graph says of the hub and the users, side by side; its clock is in every answer."""
     hub = await _known(_hub_user(tenant, services), facts.subject)
+    if hub == _silence(_PATIENCE_SECONDS):  # the same silence need not be waited for twice
+        return replace(facts, hub=hub, staff=hub)
     folder, staff = await asyncio.gather(
-        _known(_hub(hub, services), facts.subject), _known(_staff(facts.subject, tenant, hub, services), facts.subject)
+        _known(_hub(hub, services), facts.subject),
+        _known(_staff(facts.subject, tenant, hub, services), facts.subject, _STAFF_SECONDS),
     )
     return replace(facts, hub=folder, staff=staff, ahead_seconds=services.traffic.ahead_seconds)
 

@@ -3,7 +3,8 @@
 import base64
 import json
 import re
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from shared.engine.check import Desk
 from shared.engine.check import check as check_with
 from shared.engine.options import RunOptions
 from shared.errors import SignInError
-from shared.ports import TenantServices
+from shared.ports import TenantServices, Traffic, User
 from shared.state.memory import MemoryStateStore
 from shared.state.sqlite import SqliteStateStore
 from shared.sync.records import Holder, RunRecord
@@ -415,3 +416,31 @@ async def test_a_fault_of_ours_hides_no_other_tenant(office: Office, caplog: pyt
     broken = line(report, "configuration", "red", tenant=1)
     assert (broken["code"], "ZeroDivisionError" in broken["message"]) == ("Unexpected", True)
     assert "tenant_crashed" in caplog.text
+
+
+class Silent:
+    """A tenant that gives a token and then says nothing any more."""
+
+    asked = 0
+
+    async def roles(self) -> frozenset[str]:
+        return frozenset({"Contacts.ReadWrite", "User.Read.All"})
+
+    async def find_user(self, name: str) -> User | None:
+        self.asked += 1
+        raise TimeoutError
+
+
+async def test_silence_is_waited_for_once(office: Office) -> None:
+    """A Graph that does not answer is red for what was asked of it, and is not asked again."""
+    silent: Any = Silent()
+
+    @asynccontextmanager
+    async def open_tenant(tenant: Tenant) -> AsyncIterator[TenantServices]:
+        yield TenantServices(silent, silent, silent, SystemClock(), Traffic())
+
+    desk = Desk(open_tenant, None, MemoryStateStore(), SystemClock())
+    report = (await check_with(load(office.emulator.environment()), (), desk)).to_json()
+    told = {name: line(report, name, "red")["code"] for name in ("shared mailbox", "users")}
+    assert (told, silent.asked) == (dict.fromkeys(told, "NoAnswer"), 1)
+    assert statuses(report)["clock"] == "skipped"
