@@ -116,7 +116,8 @@ class SqliteFile:
         connection.execute("PRAGMA synchronous = NORMAL")
         self._refuse_foreign(connection)
         _switch_to_wal(connection, self._busy_seconds)
-        with _transaction(connection, "IMMEDIATE"):
+        # Who only looks does not wait for another process to end its write.
+        with _transaction(connection, "DEFERRED" if self._read_only else "IMMEDIATE"):
             if _pragma(connection, "user_version") == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)

@@ -394,6 +394,14 @@ class TestSecretOfTheVault:
         assert "None is needed" in line(report, "secret", "ok")["message"]
         assert statuses(report)["token"] == "ok"
 
+    async def test_an_identity_that_is_not_there(self, vault: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The token is red, with the command that gives the app one."""
+        monkeypatch.setenv("IDENTITY_HEADER", "another")
+        report = await checked(with_tenant(vault, ClientSecretName=None, Auth="ManagedIdentity"), code=1)
+        found = line(report, "token", "red")
+        assert found["who"] == "whoever deploys the mirror"
+        assert "az functionapp identity assign" in found["hint"]
+
 
 async def test_a_misspelt_setting(environ: dict[str, str]) -> None:
     """A warning above the tenants, with the right name."""

@@ -270,6 +270,17 @@ class TestReadOnly:
         for store in (looking, working):
             await store.close()
 
+    async def test_who_looks_does_not_wait_for_who_writes(self, path: Path, store: SqliteStateStore) -> None:
+        """Another process is in the middle of a write: what stood before it is read at once."""
+        await store.acquire_lease("t", holder("a"), at(0), 60)
+        looking = SqliteStateStore(path, read_only=True, busy_seconds=0)
+        with sqlite3.connect(path, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await looking.lease_holder("t", at(0)) == holder("a")
+            other.execute("ROLLBACK")
+        other.close()
+        await looking.close()
+
     async def test_a_place_where_no_file_can_be_made_is_refused(self, tmp_path: Path) -> None:
         """The folder is a file: the sentence is that of a run that would want to write there."""
         (tmp_path / "file").write_text("")
