@@ -76,7 +76,7 @@ def _style(status: "Status") -> str:
 
 def _counts(report: "CheckReport") -> str:
     """How many lines are worth a look."""
-    from shared.cli.summary import counted
+    from shared.sync.report import counted
 
     statuses = [one.status.value for one in report.findings]
     red, warnings = statuses.count("red"), statuses.count("warning")

@@ -108,8 +108,10 @@ def _way(tenant: Tenant) -> tuple[Way, str]:
 
 async def _facts(subject: Subject, tenant: Tenant, desk: Desk) -> Facts:
     """All that can be found out; Graph is not asked without a secret."""
-    secret = await _known(_read_secret(subject, desk.vault), subject)
-    facts = Facts(subject, desk.clock.now(), secret, await _known(_remembered(subject, desk), subject))
+    secret, state = await asyncio.gather(
+        _known(_read_secret(subject, desk.vault), subject), _known(_remembered(subject, desk), subject)
+    )
+    facts = Facts(subject, desk.clock.now(), secret, state)
     return facts if isinstance(secret, Trouble) else await _signed_in(facts, tenant, desk)
 
 

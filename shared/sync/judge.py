@@ -10,8 +10,8 @@ from typing import Final
 from shared.errors import Who
 from shared.sync.facts import Facts, HubFound, Remembered, SecretRead, Staff, Subject, Trouble, Way
 from shared.sync.findings import Finding, Status, TenantFindings
-from shared.sync.judge_users import counted, judge_users, scoping, too_wide
-from shared.sync.report import Outcome, iso
+from shared.sync.judge_users import judge_users, scoping, too_wide
+from shared.sync.report import Outcome, counted, iso
 
 WARN_DAYS: Final = 30
 MOST_SKEW_SECONDS: Final = 60

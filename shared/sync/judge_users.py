@@ -6,6 +6,7 @@ from typing import Final
 from shared.errors import Who
 from shared.sync.facts import Knock, Staff, Subject, Trouble
 from shared.sync.findings import Finding, Status
+from shared.sync.report import counted
 
 REFUSED: Final = "MailboxRefused"
 # A licensed user without a mailbox is common, and no run minds.
@@ -34,11 +35,6 @@ def judge_users(staff: Staff, subject: Subject, *, lacks_contacts: bool) -> list
     if staff.unknown:
         lines.append(_unknown(staff.unknown))
     return lines
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """The number with its noun."""
-    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def _nobody(staff: Staff, subject: Subject) -> Finding:
