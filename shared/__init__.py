@@ -11,6 +11,7 @@ remembers of it; `engine.tenant` carries out what they decide; the rest reaches 
                           settle, cases, guard, plan, scatter, draft  what is to be written or deleted
                           records, links, progress                  what is to be remembered
                           undo, report                              taking a run back, telling of one
+                          facts, judge, findings                    whether everything is set up
     ports               what the engine needs of the outside world
     config              the settings as validated values
     telemetry           log lines
@@ -20,6 +21,7 @@ remembers of it; `engine.tenant` carries out what they decide; the rest reaches 
                           tenant, gather, observe, memory           one tenant: reading and remembering
                           write, apply, scribe                      writing, and what came of it
                           history, undo                             looking back, taking back
+                          check                                     finding out whether everything is set up
     graph, keyvault     adapters: Microsoft Graph, Azure Key Vault
     clock, page         adapters: time, and the report as a web page
     manual              a run asked for over HTTP, as values

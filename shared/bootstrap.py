@@ -12,19 +12,22 @@ from uuid import uuid4
 from shared import config
 from shared.clock import SystemClock
 from shared.config.model import Settings, Tenant
+from shared.engine.check import Desk
+from shared.engine.check import check as look
 from shared.engine.lease import Place
 from shared.engine.options import RunOptions
 from shared.engine.run import OpenTenant, Quiet, Work, World, chosen, run
 from shared.engine.tenant import sync_tenant
-from shared.errors import ConfigurationError, SecretError
+from shared.errors import ConfigurationError, MirrorError, SecretError, StateError
 from shared.ports import Clock, Progress, StateStore, TenantServices
+from shared.sync.findings import CheckReport
 from shared.sync.report import RunReport
 from shared.telemetry import log_event
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-    from shared.keyvault import VaultSecrets
+    from shared.keyvault import Expiring, VaultSecrets
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,16 +37,23 @@ async def settings(environ: Mapping[str, str], *, trust: str | None = None) -> S
 
     `trust` is a file of CA certificates, None for the usual ones. Raises `ConfigurationError` with all that is wrong.
     """
+    settled, expiring = await _settled(environ, trust)
+    return replace(settled, warnings=(*settled.warnings, *(one.sentence() for one in expiring)))
+
+
+async def _settled(environ: Mapping[str, str], trust: str | None) -> "tuple[Settings, tuple[Expiring, ...]]":
+    """The settings, and the vault's secret that holds them if it ends soon."""
     needed = config.config_secret_needed(environ)
     if needed is None:
-        return config.load(environ)
+        return config.load(environ), ()
     vault_url, name = needed
     async with _vault(environ, vault_url, trust) as vault:
         try:
             document = await vault.secret(name, tenant="")
         except SecretError as error:
             raise ConfigurationError([error.message], hint=error.hint) from error
-    return config.load(environ, vault_json=document)
+        expiring = vault.expiring
+    return config.load(environ, vault_json=document), expiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +85,11 @@ async def sync(
 async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work, means: Means) -> RunReport:
     """One run that does this work for each tenant; raises `ConfigurationError` before anything is contacted."""
     trust, state = means.trust, means.state
-    settled = await settings(environ, trust=trust)
+    settled, expiring = await _settled(environ, trust)
     options = options if options.run_id else replace(options, run_id=str(uuid4()))
     clock = means.clock or SystemClock()
     async with AsyncExitStack() as stack:
-        vault = None
-        if settled.vault_url:
-            vault = await stack.enter_async_context(_vault(environ, settled.vault_url, trust))
+        vault = await _opened_vault(stack, environ, settled, trust)
         world = World(
             open_tenant=_opener(environ, vault, clock, trust),
             state=await stack.enter_async_context(open_state(environ, settled, trust=trust))
@@ -92,15 +100,49 @@ async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work,
             place=_place(),
         )
         report = await run(settled, options, world, work)
-        notes = _expiring(vault, options.run_id) if vault else []
-    return replace(report, warnings=(*report.warnings, *notes))
+        expiring += vault.expiring if vault else ()
+    _log_expiring(expiring, options.run_id)
+    return replace(report, warnings=(*report.warnings, *(one.sentence() for one in expiring)))
 
 
-def _expiring(vault: "VaultSecrets", run_id: str) -> list[str]:
-    """A sentence for each secret that expires soon; the log tells it, too, by name and days."""
-    for one in vault.expiring:
-        log_event(_LOG, logging.WARNING, "secret_expiring", run_id=run_id, secret=one.name, days=one.days)
-    return [f"Secret {one.name} of the vault expires in {one.days} days." for one in vault.expiring]
+def _log_expiring(expiring: "Sequence[Expiring]", run_id: str) -> None:
+    """An event for each secret that ends soon, for an alert to go by."""
+    for one in expiring:
+        log_event(
+            _LOG,
+            logging.WARNING,
+            "secret_expiring",
+            run_id=run_id,
+            tenant_id=one.tenant,
+            name=one.name,
+            days=one.days,
+        )
+
+
+async def check(environ: Mapping[str, str], names: Sequence[str], *, trust: str | None = None) -> CheckReport:
+    """Whether all is set up for the tenants so named, all without a name. Nothing is written anywhere.
+
+    Raises `ConfigurationError` before anything is contacted, and for a tenant that is not configured.
+    """
+    settled = await settings(environ, trust=trust)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        vault = await _opened_vault(stack, environ, settled, trust)
+        state: StateStore | MirrorError
+        try:
+            state = await stack.enter_async_context(open_state(environ, settled, trust=trust, read_only=True))
+        except StateError as error:
+            state = error
+        return await look(settled, names, Desk(_opener(environ, vault, clock, trust), vault, state, clock))
+
+
+async def _opened_vault(
+    stack: AsyncExitStack, environ: Mapping[str, str], settled: Settings, trust: str | None
+) -> "VaultSecrets | None":
+    """The vault, if the settings name one; open until the stack ends."""
+    if not settled.vault_url:
+        return None
+    return await stack.enter_async_context(_vault(environ, settled.vault_url, trust))
 
 
 @asynccontextmanager
@@ -135,16 +177,21 @@ def _place() -> Place:
 
 @asynccontextmanager
 async def open_state(
-    environ: Mapping[str, str], settled: Settings, *, trust: str | None = None
+    environ: Mapping[str, str], settled: Settings, *, trust: str | None = None, read_only: bool = False
 ) -> AsyncIterator[StateStore]:
-    """The place where the settings keep the state: on Azure the app's own storage, unless they name another."""
+    """The place where the settings keep the state: on Azure the app's own storage, unless they name another.
+
+    With `read_only` no file or table is made. Raises `StateError` when they name no place.
+    """
     from shared.state.opening import APP_STORAGE, app_storage, user_folder
     from shared.state.opening import open_state as open_place
 
     def credential() -> "AsyncTokenCredential":
         from shared.keyvault import vault_credential
 
-        return vault_credential("", identity_client_id=environ.get("AZURE_CLIENT_ID", ""), trust=trust)
+        # The host names its storage's identity so; usually both are set, and to the same.
+        identity = environ.get("AZURE_CLIENT_ID") or environ.get(f"{APP_STORAGE}__clientId", "")
+        return vault_credential("", identity_client_id=identity, trust=trust)
 
     is_on_azure = bool(environ.get("WEBSITE_SITE_NAME"))
     store = open_place(
@@ -153,6 +200,7 @@ async def open_state(
         connection_string=app_storage(environ),
         trust=trust,
         default_folder=user_folder(environ),
+        read_only=read_only,
     )
     try:
         yield store

@@ -25,26 +25,38 @@ or a note of a contact.
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
+
+
+class Who(StrEnum):
+    """Who can mend something; an organisation may have given several of these roles to one person."""
+
+    NOBODY = ""
+    DEPLOYER = "whoever deploys the mirror"
+    ENTRA = "an Entra administrator of the tenant"
+    EXCHANGE = "an Exchange administrator of the tenant"
 
 
 class MirrorError(Exception):
     """Base of everything the mirror raises on purpose."""
 
     code = "Error"
+    who = Who.NOBODY
 
-    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
-        """Keep the sentence for the operator, the hint and the code apart."""
+    def __init__(self, message: str, *, hint: str = "", code: str = "", who: Who | None = None) -> None:
+        """Keep the sentence for the operator, the hint, the code and who can mend it apart."""
         super().__init__(message)
         self.message = message
         self.hint = hint
-        if code:
-            self.code = code
+        self.code = code or self.code
+        self.who = self.who if who is None else who
 
 
 class ConfigurationError(MirrorError):
     """The settings cannot be used; `problems` lists all that is wrong with them, a sentence each."""
 
     code = "Configuration"
+    who = Who.DEPLOYER
 
     def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
         """Join all problems into one message, so that the operator mends them in one go."""
@@ -68,24 +80,28 @@ class SecretError(TenantError):
     """A secret or certificate could not be read from the vault."""
 
     code = "Secret"
+    who = Who.DEPLOYER
 
 
 class SignInError(TenantError):
     """Entra did not issue a token."""
 
     code = "SignIn"
+    who = Who.ENTRA
 
 
 class PrivilegeError(TenantError):
     """The application lacks a permission; the hint names it."""
 
     code = "InsufficientPrivileges"
+    who = Who.ENTRA
 
 
 class StateError(TenantError):
     """The state store cannot be reached or used."""
 
     code = "State"
+    who = Who.DEPLOYER
 
 
 class StateDamagedError(StateError):
@@ -104,12 +120,14 @@ class HubNotFoundError(TenantError):
     """The shared mailbox was not found."""
 
     code = "HubNotFound"
+    who = Who.EXCHANGE
 
 
 class NoUsersError(TenantError):
     """No licensed user, or none of the configured test users, exists."""
 
     code = "NoLicensedUsers"
+    who = Who.ENTRA
 
 
 class MailboxError(MirrorError):
@@ -122,6 +140,7 @@ class MailboxSkippedError(MailboxError):
     """The mailbox cannot take part: none there, inactive, on-premises, or out of the application's scope."""
 
     code = "MailboxSkipped"
+    who = Who.EXCHANGE
 
 
 class ItemError(MirrorError):

@@ -23,11 +23,15 @@ from azure.core.exceptions import (
 )
 from azure.identity.aio import DefaultAzureCredential
 from azure.keyvault.secrets.aio import SecretClient
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+from cryptography.x509 import load_pem_x509_certificate
 
 from shared.errors import SecretError
 
 _WAIT_SECONDS = 30
-_WARN_DAYS = 30
+WARN_DAYS = 30
+"""A secret or certificate that ends within so many days is warned of: time enough to make a new one."""
+
 # A vault that answers does so within a second, and a run cannot begin without it: a few quick tries, then the sentence.
 _TRANSPORT = {
     "connection_timeout": 5,
@@ -49,10 +53,16 @@ _AUTHORITIES = {
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """A secret that was read and expires in so many days."""
+    """A secret or certificate that was read for a tenant ("" for none) and ends in so many days."""
 
+    tenant: str
     name: str
     days: int
+
+    def sentence(self) -> str:
+        """What the report says of it."""
+        whose = f"Tenant {self.tenant}: secret" if self.tenant else "Secret"
+        return f"{whose} {self.name} of the vault expires in {self.days} days."
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +197,7 @@ class VaultSecrets:
         )
         self._known: dict[str, _Found | _Trouble] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._readers: dict[str, set[str]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -210,23 +221,29 @@ class VaultSecrets:
         A certificate's private part is the secret of the same name, PFX in base64 or PEM
         (learn.microsoft.com/azure/key-vault/certificates/about-certificates).
         """
-        value = (await self._get(name, tenant)).value.strip()
-        if value.startswith("-----BEGIN"):
-            return value.encode()
-        try:
-            return base64.b64decode(value.encode(), validate=True)
-        except (binascii.Error, UnicodeEncodeError):
-            raise self._error(name, tenant, _NO_CERTIFICATE) from None
+        found = await self._get(name, tenant)
+        data = _certificate_bytes(found.value.strip())
+        if data is None:
+            raise self._error(name, tenant, _NO_CERTIFICATE)
+        ends = min((moment for moment in (found.expires, _last_day(data)) if moment), default=None)
+        if ends is not None and ends <= self._now():
+            raise self._error(name, tenant, _EXPIRED)
+        self._known[name] = _Found(found.value, ends)
+        return data
+
+    def ends(self, name: str) -> datetime | None:
+        """When the secret or certificate that was read ends, UTC; None if neither vault nor certificate says so."""
+        found = self._known.get(name)
+        return found.expires if isinstance(found, _Found) else None
 
     @property
     def expiring(self) -> tuple[Expiring, ...]:
-        """Of the secrets read so far, those that expire within 30 days, the next first."""
-        soon = [
-            Expiring(name, (found.expires - self._now()).days)
-            for name, found in self._known.items()
-            if isinstance(found, _Found) and found.expires is not None
-        ]
-        return tuple(sorted((one for one in soon if one.days < _WARN_DAYS), key=lambda one: (one.days, one.name)))
+        """Of what was read so far, for whom and what ends within 30 days, the next first."""
+        dated = ((tenant, name, self.ends(name)) for name, tenants in self._readers.items() for tenant in tenants)
+        soon = [Expiring(tenant, name, (ends - self._now()).days) for tenant, name, ends in dated if ends is not None]
+        return tuple(
+            sorted((one for one in soon if one.days < WARN_DAYS), key=lambda one: (one.days, one.name, one.tenant))
+        )
 
     async def _get(self, name: str, tenant: str) -> _Found:
         async with self._locks.setdefault(name, asyncio.Lock()):
@@ -235,6 +252,7 @@ class VaultSecrets:
         found = self._known[name]
         if isinstance(found, _Trouble):
             raise self._error(name, tenant, found)
+        self._readers.setdefault(name, set()).add(tenant)
         return found
 
     async def _read(self, name: str) -> _Found | _Trouble:
@@ -261,6 +279,30 @@ class VaultSecrets:
             f"{whose} secret {name} of the vault {self._url} {trouble.end}.",
             hint=f"{trouble.hint.format(vault=vault, name=name)}.",
         )
+
+
+def _certificate_bytes(value: str) -> bytes | None:
+    """The certificate as the vault keeps it: PEM, or a PFX in base64; None if it is neither."""
+    if value.startswith("-----BEGIN"):
+        return value.encode()
+    try:
+        return base64.b64decode(value.encode(), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        return None
+
+
+def _last_day(data: bytes) -> datetime | None:
+    """When a certificate, PFX or PEM, ends, UTC; None for what is none: whether it can be used is the sign-in's to say.
+
+    The vault's own date is that of the secret, and may be missing or another.
+    """
+    try:
+        if data.startswith(b"-----BEGIN"):
+            return load_pem_x509_certificate(data).not_valid_after_utc
+        found = load_pkcs12(data, None).cert
+    except (ValueError, TypeError):
+        return None
+    return found.certificate.not_valid_after_utc if found else None
 
 
 def _date(value: object) -> datetime | None:

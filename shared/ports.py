@@ -26,13 +26,17 @@ class HubFolder:
 
 @dataclass(slots=True)
 class Traffic:
-    """What was asked of Graph so far: HTTP requests, batches among them, answers throttled, sends repeated, bytes."""
+    """What was asked of Graph so far: HTTP requests, batches among them, answers throttled, sends repeated, bytes.
+
+    `ahead_seconds` is how far Graph's clock was ahead of ours at its last answer, None before there was one.
+    """
 
     requests: int = 0
     batches: int = 0
     throttled: int = 0
     retried: int = 0
     bytes: int = 0
+    ahead_seconds: float | None = None
 
 
 Known = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
@@ -62,6 +66,20 @@ class Secrets(Protocol):
         """The certificate with its private key, PFX or PEM bytes; raises `SecretError`."""
 
 
+class Vault(Secrets, Protocol):
+    """The vault, asked also how long what it gave will last."""
+
+    def ends(self, name: str) -> datetime | None:
+        """When the secret or certificate that was read ends, UTC; None if nobody has said so."""
+
+
+class SignIn(Protocol):
+    """The tenant's sign-in."""
+
+    async def roles(self) -> frozenset[str]:
+        """The application permissions that its access token names, unverified; raises `SignInError`."""
+
+
 class Directory(Protocol):
     """A tenant's users."""
 
@@ -83,6 +101,9 @@ class ContactStore(Protocol):
 
     async def create_hub(self, mailbox: User, folder_name: str) -> HubFolder:
         """Make the hub's folder, or find the one that somebody made just now."""
+
+    async def knock(self, mailbox: User) -> None:
+        """Ask the mailbox for as little as possible; raises the `MirrorError` why it does not let us in."""
 
     async def observe(self, replica: Replica) -> Observation:
         """Read all of a replica's cards with flag and marker, from whole pages only, and where to go on from there."""
@@ -122,6 +143,7 @@ class Progress(Protocol):
 class TenantServices:
     """All that one tenant's run talks to."""
 
+    sign_in: SignIn
     directory: Directory
     contacts: ContactStore
     clock: Clock
@@ -143,6 +165,9 @@ class StateStore(Protocol):
 
     async def release_lease(self, tenant_id: str, holder: Holder) -> None:
         """Give it back if it is still this holder's."""
+
+    async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
+        """Who holds the lease at that moment, None when it is free or expired; nothing is written."""
 
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
         """All mailboxes' progress by mailbox, the hub's included."""

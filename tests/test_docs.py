@@ -31,7 +31,13 @@ def error_codes() -> set[str]:
     """The code of every error that the mirror raises: those of the classes, and those given where one is raised."""
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.MirrorError)]
     raised = [node.value for call in calls() for node in call.keywords if node.arg == "code"]
-    reported = [call.args[1] for call in calls() if _is_call_of(call, "Problem") and len(call.args) > 1]
+    places = {"Problem": 1, "Finding": 3}
+    reported = [
+        call.args[place]
+        for name, place in places.items()
+        for call in calls()
+        if _is_call_of(call, name) and len(call.args) > place
+    ]
     unknown = error_for(Fault(418), Where(Scope.FOLDER))
     return {
         *(kind.code for kind in kinds if kind is not errors.MirrorError),

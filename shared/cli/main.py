@@ -8,6 +8,7 @@ import sys
 import click
 
 import shared
+from shared.cli.check import check
 from shared.cli.console import spell_everything
 from shared.cli.demo import demo
 from shared.cli.emulator import emulator
@@ -38,6 +39,7 @@ def commands() -> None:
     """One company address book in Exchange Online, kept by everybody, on everybody's phone."""
 
 
+commands.add_command(check)
 commands.add_command(sync)
 commands.add_command(history)
 commands.add_command(undo)

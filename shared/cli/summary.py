@@ -11,7 +11,7 @@ from rich.text import Text
 
 from shared.cli.console import open_console, plain
 from shared.sync.contact import field_json
-from shared.sync.report import Outcome, PlannedOperation, Problem, ReportedConflict, RunReport, TenantReport
+from shared.sync.report import Outcome, PlannedOperation, Problem, ReportedConflict, RunReport, TenantReport, counted
 
 _COLOURS = {Outcome.OK: "green", Outcome.SKIPPED: "cyan", Outcome.PARTIAL: "yellow", Outcome.FAILED: "red"}
 _SHORT = 10
@@ -27,11 +27,6 @@ def print_summary(report: RunReport, *, verbose: bool, console: Console | None =
     seconds = (report.finished_at - report.started_at).total_seconds()
     verb = "Dry run, nothing was written" if report.dry_run else "Run"
     console.print(f"{verb}: {_coloured(report.outcome)} in {seconds:.1f} s (run {escape(report.run_id)})")
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """The number with its noun."""
-    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def _coloured(outcome: Outcome) -> str:

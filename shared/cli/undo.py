@@ -87,7 +87,8 @@ def _plans_json(run_id: str, plans: "Mapping[str, UndoPlan]") -> dict[str, objec
 def _show(plans: "Mapping[str, UndoPlan]", *, as_json: bool) -> None:
     """Print the plan where a person sees it: with JSON on stdout that is stderr."""
     from shared.cli.console import open_console
-    from shared.cli.summary import counted, line
+    from shared.cli.summary import line
+    from shared.sync.report import counted
 
     console = open_console(stderr=as_json)
     for tenant, plan in plans.items():

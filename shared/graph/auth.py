@@ -23,7 +23,7 @@ from azure.identity.aio import (
 )
 
 from shared.config.model import ClientSecret, FederatedIdentity, Tenant, VaultCertificate, VaultSecret
-from shared.errors import SignInError
+from shared.errors import SignInError, Who
 from shared.graph.refusals import Refusal, no_identity, refusal, unreachable, unreadable_certificate, untrusted
 from shared.ports import Secrets
 
@@ -81,6 +81,10 @@ class TenantCredential:
             token = await self._ask(*scopes, claims=claims, enable_cae=enable_cae)
             self._good_until[key] = token.expires_on - _RENEWAL_SECONDS
             return token
+
+    async def roles(self) -> frozenset[str]:
+        """The application permissions that the token names, unverified; raises `SignInError`."""
+        return roles_of(await self.token())
 
     async def token(self) -> str:
         """The access token for the tenant's Graph, the same that the Graph SDK uses; raises `SignInError`."""
@@ -175,7 +179,9 @@ def _trusting(options: dict[str, Any]) -> dict[str, Any]:
 
 def _vault(tenant: Tenant, secrets: Secrets | None) -> Secrets:
     if secrets is None:
-        raise _error(tenant, Refusal("no vault is configured", "Set AUTOMATION_SYNCCONTACTS_KEY_VAULT_URL"))
+        raise _error(
+            tenant, Refusal("no vault is configured", "Set AUTOMATION_SYNCCONTACTS_KEY_VAULT_URL", Who.DEPLOYER)
+        )
     return secrets
 
 
@@ -191,6 +197,7 @@ def _error(tenant: Tenant, reason: Refusal) -> SignInError:
     return SignInError(
         f"Tenant {tenant.tenant_id}: the application {tenant.client_id} cannot sign in: {reason.sentence}.",
         hint=f"{reason.hint}.",
+        who=reason.who,
     )
 
 

@@ -75,6 +75,11 @@ class GraphContactStore:
             found = await self.find_hub(mailbox, folder_name)
         return found
 
+    async def knock(self, mailbox: User) -> None:
+        """Ask for the id of any folder; no contact is read. Raises the `MirrorError` why the mailbox refuses."""
+        path = queries.any_folder(mailbox.user_id)
+        await self._calls.get(mailbox.user_id, path, queries.prefer(), Where(Scope.FOLDER))
+
     async def observe(self, replica: Replica) -> Observation:
         """Read all of a replica's cards with flag and marker, from whole pages only."""
         return await self._reader.observe(replica, self._names())

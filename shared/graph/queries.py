@@ -118,6 +118,11 @@ def folders(mailbox: str) -> str:
     return f"/users/{segment(mailbox)}/contactFolders"
 
 
+def any_folder(mailbox: str) -> str:
+    """The id of any contact folder: the least that can be asked of a mailbox."""
+    return f"{folders(mailbox)}?$top=1&$select=id"
+
+
 def folders_named(mailbox: str, name: str) -> str:
     """The contact folders of this name."""
     return f"{folders(mailbox)}?$filter=displayName%20eq%20{literal(name)}&$select=id,displayName"

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.config.model import FederatedIdentity, Tenant, VaultCertificate, VaultSecret
+from shared.errors import Who
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no token, and what to do; neither ends in a full stop."""
+    """Why there is no token, what to do, and who can; neither text ends in a full stop."""
 
     sentence: str
     hint: str
+    who: Who = Who.ENTRA
 
 
 _RENEW: Final = (
@@ -27,7 +29,7 @@ _WRONG_SECRET: Final = Refusal(
     f"Entra shows the value only once. {_RENEW}",
 )
 _EXPIRED_SECRET: Final = Refusal("the client secret has expired", _RENEW)
-_NO_SECRET: Final = Refusal("Entra received no secret and no assertion", _RENEW)
+_NO_SECRET: Final = Refusal("Entra received no secret and no assertion", _RENEW, Who.DEPLOYER)
 _UNKNOWN_APP: Final = Refusal(
     "this application is not known in the tenant: the ClientId is wrong, or no administrator has consented yet",
     "Check ClientId, then consent as an administrator of the tenant: "
@@ -40,6 +42,7 @@ _DISABLED_APP: Final = Refusal(
 _UNKNOWN_TENANT: Final = Refusal(
     "there is no such tenant in the cloud {cloud}",
     "Check TenantId, and Cloud if the tenant is in a national cloud",
+    Who.DEPLOYER,
 )
 _CERTIFICATE: Final = Refusal(
     "Entra refused the certificate",
@@ -49,15 +52,22 @@ _CERTIFICATE: Final = Refusal(
 _CLOCK: Final = Refusal(
     "Entra found the time in the assertion wrong: probably this machine's clock is",
     "Set the clock of this machine",
+    Who.DEPLOYER,
 )
 _FEDERATION: Final = Refusal(
     "no federated credential of the application fits this app's managed identity",
     "Add one to the app registration: issuer {authority}/<home tenant>/v2.0, subject the identity's object id, "
     "audience api://AzureADTokenExchange (another in national clouds); letters count in their case",
 )
+_FEDERATION_ABROAD: Final = Refusal(
+    "the app registration stands in another tenant than this app's managed identity, and may not trust it",
+    "Register the application once, as a multi-tenant one, in the identity's own tenant, and consent to it here: "
+    "{authority}/{tenant}/adminconsent?client_id={client}",
+)
 _RESOURCE: Final = Refusal(
     "Entra does not know Graph under the address {scope}",
     "Check Cloud and AUTOMATION_SYNCCONTACTS_GRAPH_URL",
+    Who.DEPLOYER,
 )
 _POLICY: Final = Refusal(
     "a policy of the tenant (conditional access or assignment) blocks the application",
@@ -80,6 +90,7 @@ _BY_NUMBER: Final = {
     "700211": _FEDERATION,
     "700212": _FEDERATION,
     "700213": _FEDERATION,
+    "700236": _FEDERATION_ABROAD,
     "7002137": _FEDERATION,
     "7002138": _FEDERATION,
     "70011": _RESOURCE,
@@ -105,7 +116,7 @@ def refusal(tenant: Tenant, *, number: str, word: str, status: int | None) -> Re
     if found is None:
         found = _unknown(status)
     shown = f" (AADSTS{number})" if number else f" ({word})" if word else ""
-    return _filled(Refusal(found.sentence + shown, found.hint), tenant)
+    return _filled(Refusal(found.sentence + shown, found.hint, found.who), tenant)
 
 
 def _by_auth(tenant: Tenant) -> Refusal:
@@ -117,7 +128,7 @@ def _by_auth(tenant: Tenant) -> Refusal:
 
 def _unknown(status: int | None) -> Refusal:
     if status is not None and (status == 429 or status >= 500):
-        return Refusal(f"Entra answered {status}", "Try again later: Entra is busy or down")
+        return Refusal(f"Entra answered {status}", "Try again later: Entra is busy or down", Who.NOBODY)
     return Refusal(
         "Entra's answer was not understood",
         "Look into the tenant's sign-in logs (Entra, Sign-in logs, Service principal sign-ins)",
@@ -131,6 +142,7 @@ def unreachable(tenant: Tenant) -> Refusal:
             "{authority} cannot be reached",
             "Check name resolution, firewall and proxy; the address comes from Cloud or "
             "AUTOMATION_SYNCCONTACTS_AUTHORITY_URL",
+            Who.DEPLOYER,
         ),
         tenant,
     )
@@ -142,6 +154,7 @@ def untrusted(tenant: Tenant) -> Refusal:
         Refusal(
             "the TLS certificate of {authority} is not trusted here",
             "If a proxy opens TLS, put its CA certificate in a file and name that file in SSL_CERT_FILE",
+            Who.DEPLOYER,
         ),
         tenant,
     )
@@ -153,6 +166,7 @@ def no_identity() -> Refusal:
         "the app's managed identity gives no token",
         "Give the app an identity: az functionapp identity assign --name <app> --resource-group <group>; if it has "
         "several, name the client id of the right one in AZURE_CLIENT_ID",
+        Who.DEPLOYER,
     )
 
 
@@ -162,6 +176,7 @@ def unreadable_certificate(name: str) -> Refusal:
         f"the certificate {name} of the vault cannot be used: it must be PFX or PEM without a password, "
         "with its RSA private key",
         "Import it with its key as exportable, or let the vault make it: az keyvault certificate create",
+        Who.DEPLOYER,
     )
 
 
@@ -174,7 +189,7 @@ def _filled(found: Refusal, tenant: Tenant) -> Refusal:
         "scope": tenant.cloud.scope,
         "place": _place(tenant),
     }
-    return Refusal(found.sentence.format(**facts), found.hint.format(**facts))
+    return Refusal(found.sentence.format(**facts), found.hint.format(**facts), found.who)
 
 
 def _place(tenant: Tenant) -> str:

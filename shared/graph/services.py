@@ -4,18 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shared.config.model import Tenant
+from shared.graph.auth import TenantCredential
 from shared.graph.calls import Calls
 from shared.graph.contacts import GraphContactStore
 from shared.graph.directory import GraphDirectory
 from shared.graph.dispatcher import Dispatcher, Limits
-from shared.graph.transport import TokenSource, open_transport
+from shared.graph.timed import Timed
+from shared.graph.transport import open_transport
 from shared.ports import Clock, TenantServices, Traffic
 
 
 @asynccontextmanager
 async def open_tenant(
     tenant: Tenant,
-    credential: TokenSource,
+    credential: TenantCredential,
     clock: Clock,
     *,
     trust: str | None = None,
@@ -30,7 +32,7 @@ async def open_tenant(
     traffic = Traffic()
     async with (
         open_transport(tenant.cloud, credential, clock, trust=trust, proxy=proxy) as transport,
-        Dispatcher(transport, clock, traffic, limits) as dispatcher,
+        Dispatcher(Timed(transport, clock, traffic), clock, traffic, limits) as dispatcher,
     ):
         calls = Calls(dispatcher, transport.base_url)
-        yield TenantServices(GraphDirectory(calls), GraphContactStore(calls, clock), clock, traffic)
+        yield TenantServices(credential, GraphDirectory(calls), GraphContactStore(calls, clock), clock, traffic)

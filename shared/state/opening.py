@@ -1,6 +1,7 @@
 """Where the state lives: from the setting to the store. Nothing is opened or contacted before its first call."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -29,6 +30,15 @@ _DEVELOPMENT: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a storage account is opened."""
+
+    credential_factory: Callable[[], "AsyncTokenCredential"]
+    trust: str | None
+    read_only: bool
+
+
 def open_state(
     url: str,
     *,
@@ -36,21 +46,24 @@ def open_state(
     connection_string: str = "",
     trust: str | None = None,
     default_folder: Path,
+    read_only: bool = False,
 ) -> StateStore:
     """The store that `url` (AUTOMATION_SYNCCONTACTS_STATE_URL) names, "" for a file in `default_folder`.
 
     `connection_string` is what `app_storage` found, for the url "AzureWebJobsStorage". `credential_factory` is called
     only for a storage account that is used by identity; the store closes that credential. `trust` is a file of CA
-    certificates, None for the usual ones. Raises `StateError` when the url names no place.
+    certificates, None for the usual ones; with `read_only` no file or table is made that is not there yet. Raises
+    `StateError` when the url names no place.
     """
+    how = _How(credential_factory, trust, read_only)
     if url == APP_STORAGE:
-        return _open_app_storage(connection_string, credential_factory, trust)
+        return _open_app_storage(connection_string, how)
     if url == "memory:":
         return MemoryStateStore()
     if not url or url.startswith("sqlite:"):
-        return _open_file(_path(url) if url else default_folder / _FILE)
+        return _open_file(_path(url) if url else default_folder / _FILE, read_only=read_only)
     if url.startswith("https:"):
-        return _open_account(url, credential_factory, trust)
+        return _open_account(url, how)
     raise StateError("AUTOMATION_SYNCCONTACTS_STATE_URL names no place for the state.", hint=_HINT)
 
 
@@ -81,17 +94,15 @@ def _path(url: str) -> Path:
     return Path(path)
 
 
-def _open_file(path: Path) -> StateStore:
+def _open_file(path: Path, *, read_only: bool) -> StateStore:
     from shared.state.sqlite import SqliteStateStore
 
-    return SqliteStateStore(path.absolute())
+    return SqliteStateStore(path.absolute(), read_only=read_only)
 
 
-def _open_app_storage(
-    setting: str, credential_factory: Callable[[], "AsyncTokenCredential"], trust: str | None
-) -> StateStore:
+def _open_app_storage(setting: str, how: _How) -> StateStore:
     if setting.startswith("https:"):
-        return _open_account(setting, credential_factory, trust)
+        return _open_account(setting, how)
     if not setting:
         raise StateError(
             f"AUTOMATION_SYNCCONTACTS_STATE_URL is {APP_STORAGE}, but the app has no such setting.",
@@ -101,7 +112,7 @@ def _open_app_storage(
 
     text = _DEVELOPMENT if "usedevelopmentstorage=true" in setting.replace(" ", "").lower() else setting
     try:
-        return _store(TableClient.from_connection_string, {"conn_str": text}, trust)
+        return _store(TableClient.from_connection_string, {"conn_str": text}, how)
     except ValueError:
         # The library's message may hold the connection string, and with it the key.
         raise StateError(
@@ -110,24 +121,25 @@ def _open_app_storage(
         ) from None
 
 
-def _open_account(url: str, credential_factory: Callable[[], "AsyncTokenCredential"], trust: str | None) -> StateStore:
+def _open_account(url: str, how: _How) -> StateStore:
     from azure.data.tables.aio import TableClient
 
     parts = urlsplit(url)
     if not parts.hostname or parts.query or parts.username:
         raise StateError("The address of the state's storage account is not just an address.", hint=_HINT)
-    credential = credential_factory()
-    return _store(TableClient, {"endpoint": url.rstrip("/"), "credential": credential}, trust, credential)
+    credential = how.credential_factory()
+    return _store(TableClient, {"endpoint": url.rstrip("/"), "credential": credential}, how, credential)
 
 
 def _store(
     make: Callable[..., "TableClient"],
     place: dict[str, Any],
-    trust: str | None,
+    how: _How,
     credential: "AsyncTokenCredential | None" = None,
 ) -> StateStore:
     from shared.state.table_client import PATIENCE, TABLE, Table
     from shared.state.tables import TableStateStore
 
-    verify = {"connection_verify": trust} if trust else {}
-    return TableStateStore(Table(make(table_name=TABLE, **place, **PATIENCE, **verify), credential))
+    verify = {"connection_verify": how.trust} if how.trust else {}
+    client = make(table_name=TABLE, **place, **PATIENCE, **verify)
+    return TableStateStore(Table(client, credential, read_only=how.read_only))

@@ -34,11 +34,12 @@ _TABLES = ("leases", "checkpoints", "links", "versions", "runs")
 class SqliteStateStore:
     """A `StateStore` in one file; the promises are the port's. Nothing is opened before the first call.
 
-    While another process writes, a call waits for `busy_seconds` at most.
+    While another process writes, a call waits for `busy_seconds` at most. With `read_only` no file is made or put
+    aside.
     """
 
-    def __init__(self, path: Path, *, busy_seconds: float = 10) -> None:
-        self._file = SqliteFile(path, busy_seconds)
+    def __init__(self, path: Path, *, busy_seconds: float = 10, read_only: bool = False) -> None:
+        self._file = SqliteFile(path, busy_seconds, read_only=read_only)
 
     async def acquire_lease(self, tenant_id: str, holder: Holder, now: datetime, seconds: float) -> Holder | None:
         def work(db: sqlite3.Connection) -> Holder | None:
@@ -67,6 +68,10 @@ class SqliteStateStore:
                 db.execute("DELETE FROM leases WHERE tenant = ?", (tenant_id,))
 
         await self._file.do(work, write=True)
+
+    async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
+        held = await self._file.do(lambda db: _lease(db, tenant_id))
+        return held[0] if held and held[1] > _text(now) else None
 
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
         query = "SELECT data FROM checkpoints WHERE tenant = ?"

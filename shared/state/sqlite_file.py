@@ -6,6 +6,7 @@ machine: WAL does not work over a network file system.
 """
 
 import asyncio
+import errno
 import os
 import sqlite3
 import time
@@ -54,11 +55,15 @@ _T = TypeVar("_T")
 
 
 class SqliteFile:
-    """The file and its thread. `do` runs a function on it in a transaction; all errors come out as `StateError`."""
+    """The file and its thread. `do` runs a function on it in a transaction; all errors come out as `StateError`.
 
-    def __init__(self, path: Path, busy_seconds: float) -> None:
+    With `read_only` no file is made or put aside: one that is not there, but could be made, reads as empty.
+    """
+
+    def __init__(self, path: Path, busy_seconds: float, *, read_only: bool = False) -> None:
         self._path = path
         self._busy_seconds = busy_seconds
+        self._read_only = read_only
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
@@ -82,12 +87,25 @@ class SqliteFile:
                 return work(connection)
 
     def _connect(self) -> sqlite3.Connection:
+        if self._read_only and not (self._path.exists() and self._path.stat().st_size):
+            self._refuse_folder()
+            return self._open(":memory:")
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # It holds personal data: only its owner may read it. SQLite gives the files beside it the same mode.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         self._inode = self._path.stat().st_ino
+        return self._open(self._path)
+
+    def _refuse_folder(self) -> None:
+        """Fail as making the file would."""
+        parent = next(folder for folder in self._path.parents if folder.exists())
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            code = errno.EACCES if parent.is_dir() else errno.ENOTDIR
+            raise OSError(code, os.strerror(code))
+
+    def _open(self, place: str | Path) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=32
+            place, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=32
         )
         self._connection = connection
         self._prepare(connection)
@@ -98,7 +116,8 @@ class SqliteFile:
         connection.execute("PRAGMA synchronous = NORMAL")
         self._refuse_foreign(connection)
         _switch_to_wal(connection, self._busy_seconds)
-        with _transaction(connection, "IMMEDIATE"):
+        # Who only looks does not wait for another process to end its write.
+        with _transaction(connection, "DEFERRED" if self._read_only else "IMMEDIATE"):
             if _pragma(connection, "user_version") == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
@@ -115,7 +134,7 @@ class SqliteFile:
         if (found := _pragma(connection, "user_version")) > _SCHEMA_VERSION:
             raise StateDamagedError(
                 f"The state in {self._path} was written by a newer release "
-                f"(format {found}; this one reads up to {_SCHEMA_VERSION}). It was put aside as {self._put_aside()}.",
+                f"(format {found}; this one reads up to {_SCHEMA_VERSION}). {self._set_aside()}",
                 hint="The run goes on without it and rebuilds it. To use the old one, install the newer release again "
                 "and give the file its name back.",
             )
@@ -139,12 +158,18 @@ class SqliteFile:
             ) from error
 
     def _damaged(self) -> StateDamagedError:
-        aside = self._put_aside()
         return StateDamagedError(
-            f"The state in {self._path} is damaged, so it was put aside as {aside}.",
+            f"The state in {self._path} is damaged. {self._set_aside()}",
             hint="Nothing to do: the run goes on without it, reads everything and rebuilds it. "
             "The history up to now is in that file alone.",
         )
+
+    def _set_aside(self) -> str:
+        """Put the file aside, and say so; with `read_only` that is left to the next run."""
+        if self._read_only:
+            self._disconnect()
+            return "The next run puts it aside."
+        return f"It was put aside as {self._put_aside()}."
 
     def _put_aside(self) -> str:
         """Rename the file and what SQLite keeps beside it, unless another process has done so; tells the new name."""

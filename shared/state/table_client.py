@@ -64,9 +64,13 @@ _REPEATED: Final = (ServiceRequestError, ServiceResponseError, _BusyError)
 class Table:
     """The table's rows. All methods raise `StateError`, whose sentence names the storage account."""
 
-    def __init__(self, client: TableClient, credential: AsyncTokenCredential | None = None) -> None:
+    def __init__(
+        self, client: TableClient, credential: AsyncTokenCredential | None = None, *, read_only: bool = False
+    ) -> None:
+        """With `read_only` the table is not made: one that is not there reads as empty."""
         self._client = client
         self._credential = credential
+        self._read_only = read_only
         parts = urlsplit(client.url)
         self._endpoint = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
         self._table_url = f"{self._endpoint}/{TABLE}"
@@ -95,11 +99,17 @@ class Table:
         pages = paged.by_page()
         found: list[Row] = []
         while limit is None or len(found) < limit:
-            page = await self._do(lambda: _next(pages))
+            page = await self._page(pages)
             if page is None:
                 break
             found += page
         return found[:limit]
+
+    async def _page(self, pages: Any) -> list[Row] | None:
+        absent = (ResourceNotFoundError,) if self._read_only else ()
+        with suppress(*absent):
+            return await self._do(lambda: _next(pages), *absent)
+        return None
 
     async def insert(self, row: Row) -> bool:
         """Write a row that is not there yet; false if it is."""
@@ -194,7 +204,7 @@ class Table:
 
     async def _make_ready(self) -> None:
         async with self._making:
-            if not self._is_ready:
+            if not self._is_ready and not self._read_only:
                 with suppress(ResourceExistsError):
                     await self._client.create_table()
                 self._is_ready = True

@@ -48,6 +48,11 @@ class TableStateStore:
         if found and codec.decode_holder(value(found[0])) == holder:
             await self._table.remove(*found)
 
+    async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
+        found = await self._table.read(f"{key(tenant_id)}.lease", "lease")
+        is_held = found is not None and found[0].text("Until") > _text(now)
+        return codec.decode_holder(value(found[0])) if found and is_held else None
+
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
         found = await self._partition(f"{key(tenant_id)}.progress")
         checkpoints = [codec.decode_checkpoint(data) for _, data in values(found)]

@@ -261,3 +261,8 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 def iso(at: datetime) -> str:
     """A UTC time in ISO 8601, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """The number with its noun."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"

@@ -81,7 +81,11 @@ class DirectoryUser:
 
 
 class Tenant:
-    """One Microsoft 365 tenant with its application registration."""
+    """One Microsoft 365 tenant with its application registration.
+
+    `exchange_scope` are UPNs of mailboxes that Exchange's RBAC for Applications opens to the application, beside the
+    roles of its token.
+    """
 
     def __init__(self, world: World, tenant_id: str, domain: str, vault: "Vault") -> None:
         self.world = world
@@ -91,6 +95,7 @@ class Tenant:
         self.client_secret = f"secret-{object_id('secret', tenant_id)}"
         self.secret_expired = False
         self.roles: tuple[str, ...] = DEFAULT_ROLES
+        self.exchange_scope: frozenset[str] = frozenset()
         self.hub = ""
         self.users: dict[str, DirectoryUser] = {}
         self.certificates: list[bytes] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tests.emulator.entra import VAULT_AUDIENCE, Entra
@@ -29,9 +30,19 @@ class Vault:
         self._forbidden: set[str] = set()
 
     @locked
-    def set(self, name: str, value: str, *, enabled: bool = True, content_type: str = "text/plain") -> None:
+    def set(
+        self,
+        name: str,
+        value: str,
+        *,
+        enabled: bool = True,
+        content_type: str = "text/plain",
+        expires: datetime | None = None,
+    ) -> None:
         """Keep a secret; a certificate is a secret whose value is PEM or base64 of a PFX (application/x-pkcs12)."""
-        self._secrets[name.lower()] = _Secret(value, enabled, content_type, object_id(name, value).replace("-", ""))
+        version = object_id(name, value).replace("-", "")
+        ends = None if expires is None else int(expires.timestamp())
+        self._secrets[name.lower()] = _Secret(value, enabled, content_type, version, ends)
 
     @locked
     def expire(self, name: str, at: int) -> None:
@@ -102,6 +113,7 @@ class Vault:
                 **({"exp": secret.expires} if secret.expires else {}),
                 "recoveryLevel": "Recoverable+Purgeable",
                 "recoverableDays": 90,
+                **({} if secret.expires is None else {"exp": secret.expires}),
             },
             "tags": {},
         }

@@ -57,7 +57,7 @@ class Box:
 
 
 class Mailroom:
-    """The hub's mailbox and the users'; implements `ContactStore` and `Directory`."""
+    """The hub's mailbox and the users'; implements `ContactStore`, `Directory` and `SignIn`."""
 
     def __init__(self, *people: str, clock: Clock | None = None) -> None:
         self.clock = clock or StillClock()
@@ -73,7 +73,7 @@ class Mailroom:
 
     @asynccontextmanager
     async def _opened(self, _tenant: Tenant):  # type: ignore[no-untyped-def]
-        yield TenantServices(self, self, self.clock, Traffic())
+        yield TenantServices(self, self, self, self.clock, Traffic())
 
     @property
     def open_tenant(self) -> OpenTenant:
@@ -135,6 +135,12 @@ class Mailroom:
     def all_items(self) -> list[Item]:
         """Every card, in a stable order."""
         return [item for name in sorted(self.boxes) for _, item in sorted(self.boxes[name].items.items())]
+
+    async def roles(self) -> frozenset[str]:
+        return frozenset({"Contacts.ReadWrite", "User.Read.All"})
+
+    async def knock(self, mailbox: User) -> None:
+        return None
 
     async def licensed_users(self) -> Sequence[User]:
         return [_user(name) for name in sorted(self.people)]

@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from azure.identity.aio import ClientSecretCredential
-
 from shared.config.model import ClientSecret, Cloud, Secret
 from shared.config.model import Tenant as TenantSettings
+from shared.graph.auth import sign_in
 from shared.graph.dispatcher import Limits
 from shared.graph.services import open_tenant
 from shared.ports import TenantServices, User
@@ -56,19 +55,10 @@ class Says:
 @asynccontextmanager
 async def opened(emulator: Emulator, tenant: Tenant, limits: Limits | None = None) -> AsyncIterator[TenantServices]:
     """The adapter's services for the tenant, signed in with azure-identity; waits pass on the emulator's clock."""
-    credential = ClientSecretCredential(
-        tenant.id,
-        tenant.client_id,
-        tenant.client_secret,
-        authority=emulator.authority_url,
-        disable_instance_discovery=True,
-        connection_verify=emulator.ca_file,
-    )
+    known = settings(emulator, tenant)
     async with (
-        credential,
-        open_tenant(
-            settings(emulator, tenant), credential, emulator.clock, trust=emulator.ca_file, limits=limits
-        ) as services,
+        await sign_in(known, None, trust=emulator.ca_file) as credential,
+        open_tenant(known, credential, emulator.clock, trust=emulator.ca_file, limits=limits) as services,
     ):
         yield services
 

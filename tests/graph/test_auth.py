@@ -90,13 +90,13 @@ async def test_a_secret_signs_in(emulator: Emulator, auth: Auth) -> None:
     assert "Contacts.ReadWrite" in roles_of(token)
 
 
-def certificate(kind: str, *, password: bytes = b"") -> bytes:
-    """A self-signed certificate with its key."""
+def certificate(kind: str, *, password: bytes = b"", days: float = 1) -> bytes:
+    """A self-signed certificate with its key, for so many days from now."""
     key = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mirror")])
     now = dt.datetime.now(dt.UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    made = builder.not_valid_before(now).not_valid_after(now + dt.timedelta(1)).sign(key, hashes.SHA256())
+    made = builder.not_valid_before(now).not_valid_after(now + dt.timedelta(days)).sign(key, hashes.SHA256())
     if kind == "pem":
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -231,6 +231,7 @@ async def test_entras_refusals_of_the_emulator(emulator: Emulator) -> None:
         (700027, "invalid_client", "Entra refused the application's secret or certificate", "Make a new"),
         (700024, "invalid_client", "probably this machine's clock", "Set the clock"),
         (700213, "invalid_request", "no federated credential of the application fits", "subject the identity's"),
+        (700236, "invalid_request", "stands in another tenant than this app's managed identity", "multi-tenant"),
         (500011, "invalid_resource", "does not know Graph under the address https://graph", "Check Cloud"),
         (1002012, "invalid_scope", "does not know Graph under", "GRAPH_URL"),
         (53003, "access_denied", "a policy of the tenant", "Except the application"),

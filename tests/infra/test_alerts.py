@@ -159,7 +159,7 @@ def test_card_refused_leaves_what_the_next_run_mends(workspace: Workspace, code:
 def test_secret_expiring_once_for_each_secret(workspace: Workspace) -> None:
     """Every run warns; the alert tells each secret with its newest number of days."""
     for hours, days in ((20, 12), (1, 11)):
-        workspace.event(hours * 60, "secret_expiring", run_id="run", secret="contoso-mirror", days=days)
+        workspace.event(hours * 60, "secret_expiring", run_id="run", tenant_id="t", name="contoso-mirror", days=days)
     assert [(row["secret"], row["days"]) for row in workspace.fired("secret-expiring")] == [("contoso-mirror", 11)]
 
 

@@ -95,8 +95,8 @@ def test_every_failure_of_a_tenant_waits_for_somebody(workspace: Workspace, code
 
 def test_secrets_that_end(workspace: Workspace) -> None:
     """The next one first."""
-    workspace.event(60, "secret_expiring", run_id="run", secret="late", days=20)
-    workspace.event(60, "secret_expiring", run_id="run", secret="soon", days=3)
+    workspace.event(60, "secret_expiring", run_id="run", tenant_id="t", name="late", days=20)
+    workspace.event(60, "secret_expiring", run_id="run", tenant_id="t", name="soon", days=3)
     assert [(row["secret"], row["days"]) for row in workspace.panel("secrets")] == [("soon", 3), ("late", 20)]
 
 

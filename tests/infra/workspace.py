@@ -65,7 +65,7 @@ class Workspace:
         """A line of anybody's."""
         self._insert("AppTraces", [(self._before(minutes), text, severity)])
 
-    def event(self, minutes: float, name: str, **fields: telemetry.Field) -> None:
+    def event(self, minutes: float, name: str, /, **fields: telemetry.Field) -> None:
         """A line as the code logs it: with exactly the fields that a call in the code gives it."""
         assert frozenset(fields) in _logged(name), f"no call in the code logs {name} with {sorted(fields)}"
         telemetry.log_event(self._logger, logging.INFO, name, **fields)

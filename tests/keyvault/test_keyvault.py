@@ -13,6 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from shared.errors import SecretError
 from shared.keyvault import Expiring, VaultSecrets, vault_credential
 from tests.emulator import Emulator
+from tests.graph.test_auth import certificate
 from tests.keyvault.stub import CA_FILE, Stub, closed_port, serving
 
 SECRET = "V4lue~of-the-secret"
@@ -189,7 +190,30 @@ async def test_a_secret_that_expires_soon_is_noted(days: int, noted: bool) -> No
     body = {"value": SECRET, "attributes": {"enabled": True, "exp": int((NOW + timedelta(days)).timestamp())}}
     async with serving(_answers(body)) as stub, _stubbed(stub) as vault:
         await vault.secret("db", tenant="x")
-        assert vault.expiring == ((Expiring("db", 29),) if noted else ())
+        assert vault.expiring == ((Expiring("x", "db", 29),) if noted else ())
+
+
+@pytest.mark.parametrize("kind", ["pem", "pfx"])
+@pytest.mark.parametrize("stored", [None, 90, 5])
+async def test_a_certificate_ends_on_the_first_of_both_dates(kind: str, stored: int | None) -> None:
+    """Its own, and the vault's, which may be missing or another; each tenant that uses it is named."""
+    data = certificate(kind, days=(NOW + timedelta(days=19.5) - datetime.now(UTC)) / timedelta(days=1))
+    value = data.decode() if kind == "pem" else base64.b64encode(data).decode()
+    ends = {} if stored is None else {"exp": int((NOW + timedelta(days=stored)).timestamp())}
+    body = {"value": value, "attributes": {"enabled": True, **ends}}
+    async with serving(_answers(body)) as stub, _stubbed(stub) as vault:
+        for tenant in ("b.com", "a.com"):
+            assert await vault.certificate("cert", tenant=tenant) == data.strip()
+    days = 5 if stored == 5 else 19
+    assert vault.expiring == (Expiring("a.com", "cert", days), Expiring("b.com", "cert", days))
+    assert vault.expiring[0].sentence() == f"Tenant a.com: secret cert of the vault expires in {days} days."
+
+
+async def test_an_expired_certificate_is_not_used() -> None:
+    """Entra would refuse it; the sentence says to make a new one."""
+    async with serving(_answers({"value": certificate("pem", days=1).decode()})) as stub, _stubbed(stub) as vault:
+        with pytest.raises(SecretError, match="has expired"):
+            await vault.certificate("cert", tenant="t")
 
 
 async def test_an_odd_date_of_expiry_does_no_harm() -> None:

@@ -33,13 +33,14 @@ def no_identity() -> AsyncTokenCredential:
     raise AssertionError("an identity was asked for")
 
 
-def open_tables(connection_string: str) -> StateStore:
+def open_tables(connection_string: str, *, read_only: bool = False) -> StateStore:
     """The store in an account."""
     return open_state(
         APP_STORAGE,
         credential_factory=no_identity,
         connection_string=connection_string,
         default_folder=Path("nowhere"),
+        read_only=read_only,
     )
 
 

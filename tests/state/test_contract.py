@@ -62,6 +62,15 @@ class TestLease:
         assert await first.renew_lease(tenant, holder("a"), at(1.02 * MINUTE), 60) is False
         assert await second.renew_lease(tenant, holder("b"), at(1.02 * MINUTE), 60) is True
 
+    async def test_whoever_only_asks_is_told_who_holds_it(self, connect: Connect, tenant: str) -> None:
+        """Nobody, then the holder while the lease lasts; asking takes nothing from anybody."""
+        first, second = connect(), connect()
+        assert await second.lease_holder(tenant, at(0)) is None
+        await first.acquire_lease(tenant, holder("a"), at(0), 60)
+        assert await second.lease_holder(tenant, at(0.99 * MINUTE)) == holder("a")
+        assert await second.lease_holder(tenant, at(1.01 * MINUTE)) is None
+        assert await first.renew_lease(tenant, holder("a"), at(1.02 * MINUTE), 60) is True
+
     async def test_renewing_makes_it_last(self, connect: Connect, tenant: str) -> None:
         """It then expires so many seconds after the renewal."""
         first, second = connect(), connect()

@@ -254,3 +254,47 @@ async def test_work_does_not_hold_up_the_loop(path: Path, store: SqliteStateStor
         database.execute("COMMIT")
     database.close()
     assert await waiting is None
+
+
+class TestReadOnly:
+    """Looking on changes nothing."""
+
+    async def test_a_file_that_is_not_there_reads_as_empty_and_is_not_made(self, path: Path) -> None:
+        """Neither file nor folder; once a run has made them, the same client reads them."""
+        looking, working = SqliteStateStore(path, read_only=True), SqliteStateStore(path)
+        assert await looking.runs("t") == []
+        assert await looking.lease_holder("t", at(0)) is None
+        assert not path.parent.exists()
+        assert await working.acquire_lease("t", holder("a"), at(0), 60) is None
+        assert await looking.lease_holder("t", at(0)) == holder("a")
+        for store in (looking, working):
+            await store.close()
+
+    async def test_who_looks_does_not_wait_for_who_writes(self, path: Path, store: SqliteStateStore) -> None:
+        """Another process is in the middle of a write: what stood before it is read at once."""
+        await store.acquire_lease("t", holder("a"), at(0), 60)
+        looking = SqliteStateStore(path, read_only=True, busy_seconds=0)
+        with sqlite3.connect(path, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await looking.lease_holder("t", at(0)) == holder("a")
+            other.execute("ROLLBACK")
+        other.close()
+        await looking.close()
+
+    async def test_a_place_where_no_file_can_be_made_is_refused(self, tmp_path: Path) -> None:
+        """The folder is a file: the sentence is that of a run that would want to write there."""
+        (tmp_path / "file").write_text("")
+        looking = SqliteStateStore(tmp_path / "file" / "state.db", read_only=True)
+        with pytest.raises(StateError, match="cannot be opened: Not a directory"):
+            await looking.runs("t")
+        await looking.close()
+
+    async def test_a_damaged_file_is_left_where_it_is(self, tmp_path: Path) -> None:
+        """It is told; the next run puts it aside."""
+        path = tmp_path / "state.db"
+        path.write_bytes(b"no database at all, and longer than a header of a hundred bytes" * 20)
+        looking = SqliteStateStore(path, read_only=True)
+        with pytest.raises(StateDamagedError, match="The next run puts it aside"):
+            await looking.runs("t")
+        await looking.close()
+        assert [each.name for each in tmp_path.iterdir()] == ["state.db"]

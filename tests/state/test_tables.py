@@ -239,6 +239,20 @@ class Contested:
         return False
 
 
+async def test_who_only_looks_makes_no_table(storage: str, tenant: str) -> None:
+    """Without a table there is no run and no holder; once a run has made it, the same client reads it."""
+    async with TableServiceClient.from_connection_string(storage) as service:
+        await service.delete_table(TABLE)
+        looking, working = open_tables(storage, read_only=True), open_tables(storage)
+        assert list(await looking.runs(tenant)) == []
+        assert await looking.lease_holder(tenant, at(0)) is None
+        assert [table.name async for table in service.list_tables()] == []
+        assert await working.acquire_lease(tenant, holder("a"), at(0), 60) is None
+        assert await looking.lease_holder(tenant, at(0)) == holder("a")
+        for store in (looking, working):
+            await store.close()
+
+
 async def test_a_lease_that_is_always_snatched_away() -> None:
     """It is asked for a few times, then the run is told."""
     store = TableStateStore(Contested())  # type: ignore[arg-type]
