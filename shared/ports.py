@@ -144,6 +144,9 @@ class StateStore(Protocol):
     async def release_lease(self, tenant_id: str, holder: Holder) -> None:
         """Give it back if it is still this holder's."""
 
+    async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
+        """Who holds the lease, None when it is free or has expired; only looks."""
+
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
         """All mailboxes' progress by mailbox, the hub's included."""
 

@@ -50,6 +50,10 @@ class MemoryStateStore:
         if tenant.lease and tenant.lease[0] == holder:
             tenant.lease = None
 
+    async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
+        lease = self._of(tenant_id).lease
+        return lease[0] if lease and lease[1] > now else None
+
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
         return dict(self._of(tenant_id).checkpoints)
 

@@ -68,6 +68,10 @@ class SqliteStateStore:
 
         await self._file.do(work, write=True)
 
+    async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
+        held = await self._file.do(lambda db: _lease(db, tenant_id))
+        return held[0] if held and held[1] > _text(now) else None
+
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
         query = "SELECT data FROM checkpoints WHERE tenant = ?"
         found = await self._all(query, (tenant_id,), codec.decode_checkpoint)

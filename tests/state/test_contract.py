@@ -70,6 +70,16 @@ class TestLease:
         assert await second.acquire_lease(tenant, holder("b"), at(1.8 * MINUTE), 60) == holder("a")
         assert await second.acquire_lease(tenant, holder("b"), at(2 * MINUTE), 60) is None
 
+    async def test_looking_at_a_lease_takes_nothing(self, connect: Connect, tenant: str) -> None:
+        """Who asks who runs is told, as long as the lease lasts, and stands in nobody's way."""
+        first, second = connect(), connect()
+        assert await second.lease_holder(tenant, at(0)) is None
+        await first.acquire_lease(tenant, holder("a"), at(0), 60)
+        assert await second.lease_holder(tenant, at(0.99 * MINUTE)) == holder("a")
+        assert await second.lease_holder(tenant, at(1.01 * MINUTE)) is None
+        await first.release_lease(tenant, holder("a"))
+        assert await second.lease_holder(tenant, at(0)) is None
+
     async def test_a_lease_that_vanished_is_renewed(self, store: StateStore, tenant: str) -> None:
         """After the state was lost nobody else has it: the run that holds it goes on."""
         await store.acquire_lease(tenant, holder("a"), at(0), 60)
@@ -325,6 +335,14 @@ class TestRuns:
         await store.save_run(tenant, run("run-1", created=1))
         assert [one.outcome for one in await store.runs(tenant)] == ["ok"]
         assert await store.run(tenant, "run-1") == run("run-1", created=1)
+
+    async def test_a_run_that_begins_later_than_was_said_is_listed_once(self, store: StateStore, tenant: str) -> None:
+        """Put on record when somebody asked for it, it moves to the time at which it began."""
+        for hours in (1, 3):
+            await store.save_run(tenant, run("run-1", hours=hours))
+            await store.save_run(tenant, run("run-2", hours=2))
+        assert [one.run_id for one in await store.runs(tenant)] == ["run-1", "run-2"]
+        assert await store.prune_runs(tenant, at(2)) == 0
 
     async def test_a_report_may_be_large(self, store: StateStore, tenant: str) -> None:
         """A dry run of a large tenant tells each operation; this one has five megabytes that hardly shrink."""
