@@ -46,13 +46,14 @@ async def settings(environ: Mapping[str, str], *, trust: str | None = None) -> S
 class Means:
     """What a run uses instead of the usual; None is the usual: nobody watches, the system's trust and clock.
 
-    `state` is where to remember, None for the place that the settings name.
+    `state` is where to remember, None for the place that the settings name; `settings` those of the environment.
     """
 
     progress: Progress | None = None
     trust: str | None = None
     clock: Clock | None = None
     state: StateStore | None = None
+    settings: Settings | None = None
 
 
 async def sync(
@@ -71,7 +72,7 @@ async def sync(
 async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work, means: Means) -> RunReport:
     """One run that does this work for each tenant; raises `ConfigurationError` before anything is contacted."""
     trust, state = means.trust, means.state
-    settled = await settings(environ, trust=trust)
+    settled = means.settings or await settings(environ, trust=trust)
     options = options if options.run_id else replace(options, run_id=str(uuid4()))
     clock = means.clock or SystemClock()
     async with AsyncExitStack() as stack:
