@@ -1,5 +1,6 @@
 """The composition root: the only place that knows every adapter. Environment in, a run's report out."""
 
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,11 +19,14 @@ from shared.engine.tenant import sync_tenant
 from shared.errors import ConfigurationError, SecretError
 from shared.ports import Clock, Progress, StateStore, TenantServices
 from shared.sync.report import RunReport
+from shared.telemetry import log_event
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
     from shared.keyvault import VaultSecrets
+
+_LOG = logging.getLogger(__name__)
 
 
 async def settings(environ: Mapping[str, str], *, trust: str | None = None) -> Settings:
@@ -89,10 +93,15 @@ async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work,
             place=_place(),
         )
         report = await run(settled, options, world, work)
-        notes = (
-            [f"Secret {one.name} of the vault expires in {one.days} days." for one in vault.expiring] if vault else []
-        )
+        notes = _expiring(vault, options.run_id) if vault else []
     return replace(report, warnings=(*report.warnings, *notes))
+
+
+def _expiring(vault: "VaultSecrets", run_id: str) -> list[str]:
+    """A sentence for each secret that expires soon; the log tells it, too, by name and days."""
+    for one in vault.expiring:
+        log_event(_LOG, logging.WARNING, "secret_expiring", run_id=run_id, secret=one.name, days=one.days)
+    return [f"Secret {one.name} of the vault expires in {one.days} days." for one in vault.expiring]
 
 
 @asynccontextmanager

@@ -147,7 +147,7 @@ def _told(run_id: str) -> Iterator[None]:
     try:
         yield
     except MirrorError as error:
-        log_event(_LOG, logging.ERROR, "run_not_begun", run_id=run_id, code=error.code, message=error.message)
+        log_event(_LOG, logging.ERROR, "run_refused", run_id=run_id, code=error.code, message=error.message)
         raise
 
 

@@ -30,6 +30,8 @@ _LIBRARIES = (
     "urllib3",
 )
 _MASK = "***"
+_MOST_MAILBOXES = 100
+"""So many failed mailboxes of a tenant get a line of their own: more have one cause, and `problem` counts them all."""
 
 
 def quiet_libraries() -> None:
@@ -53,7 +55,7 @@ def log_crash(logger: logging.Logger, event: str, error: BaseException, **fields
 
 
 def log_report(logger: logging.Logger, report: RunReport) -> None:
-    """Log a line for each warning, each tenant and each kind of problem in it, and `run_summary` last."""
+    """Log a line for each warning, each tenant, each kind of problem and failed mailbox in it, `run_summary` last."""
     for warning in report.warnings:
         log_event(logger, logging.WARNING, "configuration_warning", run_id=report.run_id, message=warning)
     for tenant in report.tenants:
@@ -84,14 +86,21 @@ def _log_tenant(logger: logging.Logger, run_id: str, tenant: TenantReport) -> No
         gathered=tenant.step1.created + tenant.step1.updated,
         scattered=tenant.step2.created + tenant.step2.updated,
         stamped=tenant.stamped,
+        deleted=tenant.deleted,
+        restored=tenant.restored,
         conflicts=tenant.disagreements,
         mailboxes=len(tenant.mailboxes),
         mailboxes_failed=tenant.mailboxes.count(MailboxOutcome.FAILED),
+        mailboxes_skipped=tenant.mailboxes.count(MailboxOutcome.SKIPPED),
         requests=tenant.graph.requests,
         throttled=tenant.graph.throttled,
+        retried=tenant.graph.retried,
     )
+    where = {"run_id": run_id, "tenant_id": tenant.tenant_id}
     for code, count in Counter(problem.code for problem in tenant.problems).items():
-        log_event(logger, logging.WARNING, "problem", run_id=run_id, tenant_id=tenant.tenant_id, code=code, count=count)
+        log_event(logger, logging.WARNING, "problem", **where, code=code, count=count)
+    for one in tenant.failed[:_MOST_MAILBOXES]:
+        log_event(logger, logging.WARNING, "mailbox_failed", **where, mailbox_id=one.mailbox_id, code=one.code)
 
 
 def _masked(value: Field) -> Field:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import telemetry
-from shared.sync.report import MailboxOutcome, Outcome, Problem, RunReport, StepCounts, TenantReport
+from shared.sync.report import FailedMailbox, MailboxOutcome, Outcome, Problem, RunReport, StepCounts, TenantReport
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -79,15 +79,28 @@ def test_a_report_is_a_summary_without_people() -> None:
         Outcome.FAILED,
         Problem("", "SignIn", "No token for app@contoso.example."),
         mailboxes=(MailboxOutcome.FAILED,),
+        failed=(FailedMailbox("mailbox-1", "MailboxFull"),),
     )
     report = RunReport("run-1", AT, AT + timedelta(seconds=90), False, (good, bad), ("No tenant is b@c.example.",))
     telemetry.log_report(logger, report)
-    warning, first, problem, second, summary = [json.loads(text) for text in lines.texts]
+    warning, first, problem, second, failed, summary = [json.loads(text) for text in lines.texts]
     assert (warning["event"], warning["message"]) == ("configuration_warning", "No tenant is ***")
     assert (first["event"], first["tenant_id"], first["gathered"]) == ("tenant_finished", "tenant-1", 2)
     assert (problem["event"], problem["code"], problem["count"]) == ("problem", "ItemRefused", 3)
     assert (second["error"], second["mailboxes_failed"]) == ("SignIn", 1)
+    assert (failed["event"], failed["mailbox_id"], failed["code"]) == ("mailbox_failed", "mailbox-1", "MailboxFull")
     assert (summary["event"], summary["outcome"], summary["seconds"]) == ("run_summary", "failed", 90.0)
     assert summary["tenants_failed"] == 1
     assert "Ada" not in "".join(lines.texts)
     assert "@" not in "".join(lines.texts)
+
+
+def test_an_outage_of_all_mailboxes_is_no_flood_of_lines() -> None:
+    """A hundred failed mailboxes of a tenant are named, the others counted."""
+    logger, lines = _logger()
+    failed = tuple(FailedMailbox(f"mailbox-{n}", "MailboxUnavailable") for n in range(5000))
+    tenant = TenantReport("tenant-1", mailboxes=(MailboxOutcome.FAILED,) * 5000, failed=failed)
+    telemetry.log_report(logger, RunReport("run-1", AT, AT, False, (tenant,)))
+    events = [json.loads(text) for text in lines.texts]
+    assert [event["event"] for event in events].count("mailbox_failed") == 100
+    assert events[0]["mailboxes_failed"] == 5000

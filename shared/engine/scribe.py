@@ -10,6 +10,7 @@ from shared.sync.guard import Refusal
 from shared.sync.plan import CreateContact, Plan
 from shared.sync.replica import Failure
 from shared.sync.report import (
+    FailedMailbox,
     GraphCounts,
     MailboxOutcome,
     Outcome,
@@ -73,6 +74,7 @@ class Scribe:
             duplicates=len(pairing.duplicates),
             private=len(pairing.withheld),
             mailboxes=mailboxes,
+            failed=tuple(self._failed(failures)),
             problems=(*self._notices(), *self._failures(failures), *hub.problems, *spokes.problems),
             conflicts=tuple(self._conflicts()),
             operations=operations,
@@ -84,6 +86,12 @@ class Scribe:
             failed = failures.get(spoke.replica.mailbox)
             yield _outcome(failed) if failed else MailboxOutcome.SYNCED
         yield from (_outcome(one.failure) for one in self._gathered.unreadable)
+
+    def _failed(self, failures: Mapping[str, Failure]) -> Iterable[FailedMailbox]:
+        read = [(one.replica.mailbox, one.failure) for one in self._gathered.unreadable]
+        for mailbox, failure in sorted([*read, *failures.items()], key=lambda one: one[0]):
+            if not failure.skipped:
+                yield FailedMailbox(mailbox, failure.code)
 
     def _failures(self, failures: Mapping[str, Failure]) -> Iterable[Problem]:
         named = [(one.replica.name, one.failure) for one in self._gathered.unreadable]

@@ -49,6 +49,14 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedMailbox:
+    """A spoke that failed, by its object id and the problem's code: for logs, which hold no addresses."""
+
+    mailbox_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepCounts:
     """What one direction wrote and left."""
 
@@ -163,6 +171,7 @@ class TenantReport:
     duplicates: int = 0
     private: int = 0
     mailboxes: tuple[MailboxOutcome, ...] = ()
+    failed: tuple[FailedMailbox, ...] = ()
     problems: tuple[Problem, ...] = ()
     conflicts: tuple[ReportedConflict, ...] = ()
     operations: tuple[PlannedOperation, ...] | None = None

@@ -128,6 +128,6 @@ async def test_storage_that_is_gone_when_the_run_begins_is_told(
     environment.setenv("AzureWebJobsStorage", account)
     with pytest.raises(InvocationFailedError, match="storage account"):
         await app.deliver("requested_sync", message)
-    (event,) = app.events("run_not_begun")
+    (event,) = app.events("run_refused")
     assert (event["run_id"], event["code"]) == (run_id, "State")
     assert microsoft365.http_requests == 0

@@ -74,9 +74,11 @@ async def test_a_failed_requested_run_is_red_as_well(microsoft365: EmulatorThrea
 
 
 async def test_broken_settings_are_named_by_the_timer(environment: pytest.MonkeyPatch, app: Worker) -> None:
-    """Without a configuration the invocation fails with what to configure."""
+    """Without a configuration the invocation fails with what to configure, and the log has a line to alert on."""
     with pytest.raises(InvocationFailedError, match=r"ConfigurationError: .*AUTOMATION_SYNCCONTACTS_"):
         await app.fire_timer("scheduled_sync")
+    (fired,), (refused,) = app.events("timer_fired"), app.events("run_refused")
+    assert (refused["run_id"], refused["code"]) == (fired["run_id"], "Configuration")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "run please", '{"run_id": 1}'])

@@ -171,6 +171,10 @@ class Tenant:
         """Put a secret into the vault."""
         self._vault.set(name, value, enabled=enabled, content_type=content_type)
 
+    def vault_secret_expires(self, name: str, at: int) -> None:
+        """Give a secret of the vault a last second, in Unix time."""
+        self._vault.expire(name, at)
+
 
 def _name_of(user_principal_name: str) -> str:
     local = user_principal_name.partition("@")[0]

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import logging
+import time
 from typing import Any
 
 import pytest
@@ -231,6 +233,19 @@ async def test_a_secret_of_the_vault_by_its_default_name(office: Office, vault: 
     office.tenant.vault_secret(f"synccontacts-{office.tenant.id}", office.tenant.client_secret)
     report = await run_with(office, vault)
     assert (report.outcome, office.names("cem")) == ("ok", ["Grace Hopper"])
+
+
+async def test_a_secret_that_ends_soon_is_warned_of(
+    office: Office, vault: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The report says it in a sentence, the log in a line with name and days."""
+    office.tenant.vault_secret("contoso-mirror", office.tenant.client_secret)
+    office.tenant.vault_secret_expires("contoso-mirror", int(time.time() + 10.5 * 86_400))
+    with caplog.at_level(logging.WARNING, "shared.bootstrap"):
+        report = await run_with(office, naming(vault, ClientSecretName="contoso-mirror"))
+    assert report.warnings == ("Secret contoso-mirror of the vault expires in 10 days.",)
+    (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "shared.bootstrap"]
+    assert line == {"event": "secret_expiring", "run_id": report.run_id, "secret": "contoso-mirror", "days": 10}
 
 
 async def test_a_certificate_of_the_vault(office: Office, vault: dict[str, str]) -> None:
