@@ -5,8 +5,10 @@ import json
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -20,6 +22,10 @@ from tests.app.harness.messages import ParameterBinding, RpcHttp, StatusResult, 
 _RUNTIME = "azure_functions_runtime"
 KEY = "a-function-key"
 """What each request bears, and no answer may hold."""
+
+
+# The worker's shell keeps it so: tasks inherit it from the invocation that starts them, threads do not.
+_INVOCATION: ContextVar[str] = ContextVar("invocation", default="")
 
 
 class InvocationFailedError(Exception):
@@ -36,6 +42,10 @@ class LogLine:
 
     level: str
     text: str
+    logger: str = ""
+    """For tests: the host itself does not get it."""
+    invocation_id: str = ""
+    """Whose line it is; "" for a line of a thread, of which the host cannot know and which it drops."""
 
     @property
     def event(self) -> dict[str, Any]:
@@ -69,7 +79,9 @@ class _HostLog(logging.Handler):
         self.lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(LogLine(record.levelname, record.getMessage()))
+        is_ours = threading.current_thread() is threading.main_thread()
+        invocation_id = _INVOCATION.get() if is_ours else ""
+        self.lines.append(LogLine(record.levelname, record.getMessage(), record.name, invocation_id))
 
 
 @dataclass
@@ -163,9 +175,10 @@ class Worker:
     async def _invoke(self, name: str, trigger: TypedData, metadata: Mapping[str, TypedData] | None = None) -> Any:
         function = self.functions[name]
         (parameter,) = (key for key, binding in function.bindings.items() if binding.direction == messages.Direction.IN)
+        _INVOCATION.set(str(uuid4()))
         reply = await self._ask(
             "invocation_request",
-            invocation_id=str(uuid4()),
+            invocation_id=_INVOCATION.get(),
             function_id=function.function_id,
             input_data=[ParameterBinding(name=parameter, data=trigger)],
             trigger_metadata=metadata or {},
