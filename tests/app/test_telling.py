@@ -1,6 +1,6 @@
 """What is told of runs, of the app's health and of a failed run, without a worker around it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from shared.config.model import Settings
 from shared.errors import ConfigurationError, SecretError, StateError
+from shared.manual.asking import Wish, accept, read_wish
 from shared.manual.call import Answer, Call, unavailable
 from shared.manual.telling import health, read_limit, run_document, runs_document
 from shared.page import report_page
 from shared.sync.records import QUEUED, UNFINISHED, Holder, RunPart, RunRecord
 from shared.sync.report import Outcome, Problem, RunReport, TenantReport
+from tests.app.conftest import ROOT
+from tests.app.test_asking import TENANTS
 
 AT = datetime(2026, 1, 31, 7, tzinfo=UTC)
 LATER = AT + timedelta(minutes=5)
@@ -151,3 +154,27 @@ def test_health_says_what_is_wrong_and_what_to_do() -> None:
         assert not isinstance(answer.body, str)
         assert (answer.status, answer.body["status"]) == (503, status)
         assert answer.body["problems"] == [error.message, "Check its firewall."]
+
+
+def test_every_member_of_the_answers_is_documented() -> None:
+    """docs/operations.md names each member that a caller may meet in an answer of ours."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    wish, tenants = read_wish(b""), (TENANTS[0],)
+    assert isinstance(wish, Wish)
+    held = {TENANTS[0].tenant_id: HOLDER}
+    bodies: list[object] = [
+        accept(CALL, wish, tenants, {}, "run-1").body,
+        accept(CALL, wish, tenants, held, "run-1").body,
+        run_document("run-1", [RunPart("t1", FINE), RunPart("t2", WAITING)]),
+        runs_document(CALL, {"t1": [FINE]}, {"t1": HOLDER}),
+        health("1.2.3", Settings(())).body,
+        unavailable(ConfigurationError(["A is missing."])).body,
+    ]
+    assert {name for body in bodies for name in _members(body) if f'"{name}"' not in text} == set()
+
+
+def _members(node: object) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        yield from node
+    for inner in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
+        yield from _members(inner)
