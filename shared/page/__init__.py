@@ -1,7 +1,12 @@
 """Reports as self-contained HTML pages, made from the reports' JSON; everything in them is escaped."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def report_page(report: Mapping[str, object]) -> str:
@@ -15,16 +20,20 @@ def runs_page(runs: Mapping[str, object]) -> str:
 
 
 def _page(name: str, document: Mapping[str, object]) -> str:
+    return _environment().get_template(name).render(report=document)
+
+
+@cache
+def _environment() -> "Environment":
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(name).render(report=document)
 
 
 def _template(name: str) -> str:
