@@ -145,7 +145,7 @@ class StateStore(Protocol):
         """Give it back if it is still this holder's."""
 
     async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
-        """Who holds the lease, None when it is free or has expired; only looks."""
+        """Who holds the lease at that moment, None when it is free or expired; nothing is written."""
 
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
         """All mailboxes' progress by mailbox, the hub's included."""

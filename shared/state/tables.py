@@ -50,7 +50,8 @@ class TableStateStore:
 
     async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
         found = await self._table.read(f"{key(tenant_id)}.lease", "lease")
-        return codec.decode_holder(value(found[0])) if found and found[0].text("Until") > _text(now) else None
+        is_held = found is not None and found[0].text("Until") > _text(now)
+        return codec.decode_holder(value(found[0])) if found and is_held else None
 
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
         found = await self._partition(f"{key(tenant_id)}.progress")
