@@ -6,13 +6,15 @@ SHELL := /bin/bash
 PYTHON ?= $(shell .ci/find-python 3.13 3.12 3.11)
 # The oldest Python that must work, if this machine has it beside the one above.
 OLDEST := $(shell .ci/find-python 3.11)
+# Azure runs Python 3.13, and the package is compiled by the version that it is for.
+PACKAGE := $(if $(filter $(PYTHON),$(shell .ci/find-python 3.13)),package)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 # What the oldest Python must show besides the demo; the emulator's own tests and the worker's are left to the newest.
 QUICK_TESTS := $(wildcard $(addprefix tests/,sync config engine graph keyvault cli))
 
-.PHONY: help setup demo test bench check format lock ci smoke oldest clean
+.PHONY: help setup demo test bench check format lock ci smoke oldest package clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,7 +44,10 @@ lock: .venv/.dev ## bring both lock files in line with pyproject.toml
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) --group dev --constraints requirements.txt --output-file tests/requirements.txt
 
-ci: check smoke oldest ## everything that must hold before a merge
+package: .venv/.dev ## build dist/contacts-mirror.zip, what Azure gets; needs Python 3.13
+	.venv/bin/python infra/scripts/package.py dist/contacts-mirror.zip
+
+ci: check smoke oldest $(PACKAGE) ## everything that must hold before a merge
 	HYPOTHESIS_PROFILE=ci .venv/bin/python -m pytest -q --cov --cov-report=
 	.venv/bin/coverage report
 	.venv/bin/coverage report --include='shared/sync/*' --fail-under=100
@@ -61,7 +66,7 @@ oldest:
 endif
 
 clean: ## remove everything that the targets above made
-	rm -rf .venv .venv-runtime .venv-oldest .coverage .*_cache .hypothesis
+	rm -rf .venv .venv-runtime .venv-oldest dist .coverage .*_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .SECONDARY: # the stamps are kept

@@ -1,22 +1,17 @@
-"""The Function app's triggers. No rule lives here: `shared.manual` decides, `shared.bootstrap` runs."""
+"""The Function app's triggers, and nothing else: `shared.serving` says what each of them does."""
 
-import json
-import logging
 import os
-from uuid import uuid4
 
 import azure.functions as func
 
-import shared
-from shared import bootstrap, manual, telemetry
-from shared.config.model import Settings
-from shared.engine.options import RunOptions
-from shared.errors import MirrorError
+from shared import telemetry
+from shared.manual.call import Answer, Call
+from shared.serving import App
 
 RUN_QUEUE = "contacts-mirror-runs"
+STORAGE = "AzureWebJobsStorage"
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-logger = logging.getLogger("contacts_mirror")
 telemetry.quiet_libraries()
 
 
@@ -25,58 +20,55 @@ telemetry.quiet_libraries()
 )
 async def scheduled_sync(timer: func.TimerRequest) -> None:
     """Mirror all tenants. The host does not repeat a failed timer: the next hour's run goes on."""
-    telemetry.log_event(logger, logging.INFO, "timer_fired", past_due=timer.past_due)
-    await _run(RunOptions())
+    await _app().timed_run(is_late=timer.past_due)
 
 
 @app.route("sync", methods=["POST"])
-@app.queue_output(arg_name="message", queue_name=RUN_QUEUE, connection="AzureWebJobsStorage")
+@app.queue_output(arg_name="message", queue_name=RUN_QUEUE, connection=STORAGE)
 async def request_sync(req: func.HttpRequest, message: func.Out[str]) -> func.HttpResponse:
     """Put a run on the queue and answer at once: Azure cuts an HTTP answer off after 230 seconds."""
-    answer = manual.answer(req.get_body(), await _settings(), run_id=str(uuid4()))
+    answer = await _app().request_sync(_call(req))
     if answer.message:
         message.set(answer.message)
     return _response(answer)
 
 
-@app.queue_trigger(arg_name="message", queue_name=RUN_QUEUE, connection="AzureWebJobsStorage")
+@app.queue_trigger(arg_name="message", queue_name=RUN_QUEUE, connection=STORAGE)
 async def requested_sync(message: func.QueueMessage) -> None:
     """Carry out a run of the queue, once: host.json's `maxDequeueCount` keeps the host from repeating a failed one."""
-    options = manual.read_message(message.get_body())
-    if options is None:
-        telemetry.log_event(logger, logging.ERROR, "message_dropped", message_id=message.id)
-        return
-    await _run(options)
+    await _app().requested_run(message.get_body(), str(message.id))
+
+
+@app.route("runs", methods=["GET"])
+async def list_runs(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell of the latest runs."""
+    return _response(await _app().list_runs(_call(req)))
+
+
+@app.route("runs/{run_id}", methods=["GET"])
+async def show_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell of one run: what it did, or where it is."""
+    return _response(await _app().show_run(_call(req)))
 
 
 @app.route("health", methods=["GET"])
 async def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 -- the binding wants its parameter
     """Say whether a run could begin."""
-    return _response(manual.health(await _settings(), shared.__version__))
+    return _response(await _app().health())
 
 
-async def _run(options: RunOptions) -> None:
-    try:
-        report = await bootstrap.sync(os.environ, options, trust=_trust())
-    except MirrorError as error:
-        telemetry.log_event(logger, logging.ERROR, "run_refused", run_id=options.run_id, code=error.code)
-        raise
-    telemetry.log_report(logger, report)
-    if failure := manual.failure(report):
-        raise failure
+def _app() -> App:
+    # aiohttp reads SSL_CERT_FILE once, at its import, which may be before it is set.
+    return App(os.environ, trust=os.environ.get("SSL_CERT_FILE"))
 
 
-async def _settings() -> Settings | MirrorError:
-    try:
-        return await bootstrap.settings(os.environ, trust=_trust())
-    except MirrorError as error:
-        return error
+def _call(req: func.HttpRequest) -> Call:
+    return Call(
+        req.url, req.get_body(), req.headers.get("accept", ""), dict(req.params), req.route_params.get("run_id", "")
+    )
 
 
-def _trust() -> str | None:
-    """The CA certificates to go by: aiohttp reads the variable once, at its import, which may be before it is set."""
-    return os.environ.get("SSL_CERT_FILE")
-
-
-def _response(answer: manual.Answer) -> func.HttpResponse:
-    return func.HttpResponse(json.dumps(answer.body), status_code=answer.status, mimetype="application/json")
+def _response(answer: Answer) -> func.HttpResponse:
+    return func.HttpResponse(
+        answer.content, status_code=answer.status, headers=answer.headers, mimetype=answer.content_type, charset="utf-8"
+    )

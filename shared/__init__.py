@@ -21,11 +21,12 @@ remembers of it; `engine.tenant` carries out what they decide; the rest reaches 
                           tenant, gather, observe, memory           one tenant: reading and remembering
                           write, apply, scribe                      writing, and what came of it
                           history, undo                             looking back, taking back
-                          check                                     finding out whether everything is set up
+                          check, asked                              is everything set up; a run that was asked for
     graph, keyvault     adapters: Microsoft Graph, Azure Key Vault
     clock, page         adapters: time, and the report as a web page
-    manual              a run asked for over HTTP, as values
+    manual              calls over HTTP and their answers, as values
     bootstrap           the only place that puts it all together
+    serving             what the Function app's triggers do
     cli                 `python -m shared`
 
 Imports point up this list only, and adapters never see each other: bootstrap ──► engine ──► ports ──► sync ──► errors.

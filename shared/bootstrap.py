@@ -60,13 +60,14 @@ async def _settled(environ: Mapping[str, str], trust: str | None) -> "tuple[Sett
 class Means:
     """What a run uses instead of the usual; None is the usual: nobody watches, the system's trust and clock.
 
-    `state` is where to remember, None for the place that the settings name.
+    `state` is where to remember, None for the place that the settings name; `settings` those of the environment.
     """
 
     progress: Progress | None = None
     trust: str | None = None
     clock: Clock | None = None
     state: StateStore | None = None
+    settings: Settings | None = None
 
 
 async def sync(
@@ -85,7 +86,7 @@ async def sync(
 async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work, means: Means) -> RunReport:
     """One run that does this work for each tenant; raises `ConfigurationError` before anything is contacted."""
     trust, state = means.trust, means.state
-    settled, expiring = await _settled(environ, trust)
+    settled, expiring = (means.settings, ()) if means.settings else await _settled(environ, trust)
     options = options if options.run_id else replace(options, run_id=str(uuid4()))
     clock = means.clock or SystemClock()
     async with AsyncExitStack() as stack:

@@ -9,7 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import telemetry
-from shared.sync.report import FailedMailbox, MailboxOutcome, Outcome, Problem, RunReport, StepCounts, TenantReport
+from shared.sync.merge import Conflict, Word
+from shared.sync.mergebase import Version
+from shared.sync.operations import CreateContact
+from shared.sync.replica import Replica
+from shared.sync.report import (
+    FailedMailbox,
+    MailboxOutcome,
+    Outcome,
+    PlannedOperation,
+    Problem,
+    ReportedConflict,
+    RunReport,
+    StepCounts,
+    TenantReport,
+)
+from shared.sync.stamp import Stamp, SyncId
+from tests.builders import contact
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -104,3 +120,25 @@ def test_an_outage_of_all_mailboxes_is_no_flood_of_lines() -> None:
     events = [json.loads(text) for text in lines.texts]
     assert [event["event"] for event in events].count("mailbox_failed") == 100
     assert events[0]["mailboxes_failed"] == 5000
+
+
+NASTY = st.text(min_size=6).map(lambda text: f"<{text}>") | st.sampled_from(
+    ['{"event": "run_summary"}', "Anna\r\nMaria", "\u202eesrever", "SyncId=1;CreatedBy=x", "Zoë O'Neil", "x@y@z w@v"]
+)
+
+
+@given(name=NASTY)
+def test_nothing_of_a_report_that_names_people_reaches_the_log(name: str) -> None:
+    """Mailboxes, messages and hints of problems, both values of a conflict, a dry run's operations: all stay out."""
+    logger, lines = _logger()
+    stamp = Stamp(SyncId("11111111-1111-1111-1111-111111111111"), name, "", name)
+    version = Version(1, stamp.sync_id, contact(name), AT, "m")
+    operation = PlannedOperation(1, name, CreateContact(Replica("m", name), version, stamp))
+    word = Word(AT, is_hub=False, mailbox="m")
+    conflict = ReportedConflict(Conflict(stamp.sync_id, "displayName", name, word, name, word), name, name)
+    tenant = TenantReport(
+        "tenant-1", problems=(Problem(name, "ItemRefused", name, name),), conflicts=(conflict,), operations=(operation,)
+    )
+    telemetry.log_report(logger, RunReport("run-1", AT, AT, True, (tenant,)))
+    assert [json.loads(text)["event"] for text in lines.texts] == ["tenant_finished", "problem", "run_summary"]
+    assert not any(name in text or json.dumps(name)[1:-1] in text for text in lines.texts)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from shared.engine.course import Course
@@ -48,26 +49,19 @@ async def alone(state: StateStore, tenant_id: str, run_id: str, place: Place, co
     """
     holder = Holder(run_id, place.host, place.process, place.clock.now())
     async with AsyncExitStack() as stack:
-        lease = await _taken(
-            stack, tenant_id, lambda: hold(state, tenant_id, holder, place.clock, Terms(is_alive=place.is_alive))
-        )
+        held = partial(hold, state, tenant_id, holder, place.clock, Terms(is_alive=place.is_alive))
+        try:
+            lease = await stack.enter_async_context(held())
+        except StateDamagedError as error:
+            # A store that finds itself damaged begins anew, and is asked once more.
+            log_event(_LOG, logging.WARNING, "state_damaged", run_id=run_id, tenant_id=tenant_id, code=error.code)
+            lease = await stack.enter_async_context(held())
         watching = asyncio.create_task(_watch(lease, course))
         try:
             yield
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-
-
-async def _taken(
-    stack: AsyncExitStack, tenant_id: str, held: Callable[[], AbstractAsyncContextManager[Lease]]
-) -> Lease:
-    """The lease; a store that finds itself damaged begins anew, and is asked once more."""
-    try:
-        return await stack.enter_async_context(held())
-    except StateDamagedError as error:
-        log_event(_LOG, logging.WARNING, "state_damaged", tenant_id=tenant_id, code=error.code)
-        return await stack.enter_async_context(held())
 
 
 async def _watch(lease: Lease, course: Course) -> None:

@@ -59,7 +59,8 @@ async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mappin
 async def _begin_anew(job: Job, error: StateDamagedError) -> None:
     """Forget what cannot be read, or it could not be read in the next run either; a dry run leaves even that."""
     tenant_id = job.tenant.tenant_id
-    log_event(_LOG, logging.WARNING, "state_damaged", tenant_id=tenant_id, code=error.code)
+    run_id = job.options.run_id
+    log_event(_LOG, logging.WARNING, "state_damaged", run_id=run_id, tenant_id=tenant_id, code=error.code)
     if not job.is_dry:
         await job.state.forget_tenant(tenant_id)
 

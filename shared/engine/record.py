@@ -11,12 +11,9 @@ from shared.engine.job import Job
 from shared.errors import StateError
 from shared.ports import Clock, StateStore
 from shared.sync.mergebase import Version
-from shared.sync.records import RunRecord
+from shared.sync.records import UNFINISHED, RunRecord
 from shared.sync.report import Problem, TenantReport
 from shared.telemetry import log_event
-
-UNFINISHED = "unfinished"
-"""The outcome on record of a run that is still going on, or was killed."""
 
 _LOG = logging.getLogger(__name__)
 

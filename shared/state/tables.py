@@ -138,11 +138,15 @@ class TableStateStore:
 
     async def save_run(self, tenant_id: str, record: RunRecord) -> None:
         tenant = key(tenant_id)
-        report = rows(f"{tenant}.report.{key(record.run_id)}", "report", codec.encode_run(record))
-        await self._table.write([report])
+        partition = f"{tenant}.report.{key(record.run_id)}"
         since = int(record.started_at.timestamp() * 1_000_000)
-        row_key = f"{number_key(_LATEST - since)}.{key(record.run_id)}"
-        await self._table.write([rows(f"{tenant}.runs", row_key, codec.encode_run(record, with_report=False))])
+        place = f"{number_key(_LATEST - since)}.{key(record.run_id)}"
+        known = await self._table.read(partition, "report")
+        await self._table.write([rows(partition, "report", codec.encode_run(record), Listed=place)])
+        await self._table.write([rows(f"{tenant}.runs", place, codec.encode_run(record, with_report=False))])
+        former = known[0].properties.get("Listed") if known else None
+        if isinstance(former, str) and former != place:
+            await self._table.erase(f"{tenant}.runs", [former])
 
     async def runs(self, tenant_id: str, limit: int = 100) -> Sequence[RunRecord]:
         found = await self._table.query(f"PartitionKey eq '{key(tenant_id)}.runs'", limit=limit)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import Final
 
 from shared.sync.contact import FieldValue
 from shared.sync.replica import Duplicate
@@ -77,6 +78,13 @@ class RunRecord:
     report: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
+QUEUED: Final = "queued"
+"""The outcome on record of a run that was accepted and has not begun."""
+
+UNFINISHED: Final = "unfinished"
+"""The outcome on record of a run that is still going on, or was killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Who holds a tenant's lease; `since` is UTC."""
@@ -85,3 +93,18 @@ class Holder:
     host: str
     process: int
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunPart:
+    """One tenant's part of a run, as the state knows it now: a record, the lease while the run has it, or both."""
+
+    tenant_id: str
+    record: RunRecord | None
+    held: Holder | None = None
+
+    @property
+    def began_at(self) -> datetime:
+        """When it began; of a run that waits, when it was asked for."""
+        known = [self.record.started_at] if self.record else []
+        return (known + ([self.held.since] if self.held else []))[0]

@@ -1,54 +1,22 @@
 """Whole runs: the real worker on one side, a local Microsoft 365 on the other."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from shared import manual
 from shared.engine.options import RunOptions
-from tests.app.conftest import needs_worker
+from shared.manual.message import write_message
+from tests.app.conftest import HUB_FOLDER, names, needs_worker, only_tenant
 from tests.app.harness.worker import InvocationFailedError, Worker
-from tests.emulator import EmulatorThread, Tenant
+from tests.emulator import EmulatorThread
 
 pytestmark = needs_worker
-
-HUB_FOLDER = "All Contacts"
-
-
-@pytest.fixture
-def microsoft365(environment: pytest.MonkeyPatch) -> Iterator[EmulatorThread]:
-    """A tenant with a shared mailbox and two users, one of whom knows somebody; the environment points to it."""
-    with EmulatorThread() as emulator:
-        tenant = emulator.add_tenant(domain="contoso.example")
-        tenant.add_shared_mailbox("hub@contoso.example")
-        for name in ("ada", "bob"):
-            tenant.add_user(f"{name}@contoso.example")
-        _add_contact(tenant, "ada", "Grace Hopper")
-        for name, value in emulator.environment().items():
-            environment.setenv(name, value)
-        yield emulator
-
-
-def _tenant(emulator: EmulatorThread) -> Tenant:
-    (tenant,) = emulator.tenants.values()
-    return tenant
-
-
-def _add_contact(tenant: Tenant, user: str, name: str) -> None:
-    address = {"address": name.replace(" ", ".").lower() + "@example.com", "name": name}
-    tenant.mailbox(f"{user}@contoso.example").add_contact({"displayName": name, "emailAddresses": [address]})
-
-
-def _names(tenant: Tenant, user: str, folder: str | None = None) -> set[str]:
-    return {card["displayName"] for card in tenant.mailbox(f"{user}@contoso.example").contacts(folder)}
 
 
 async def test_the_timer_mirrors_everything(microsoft365: EmulatorThread, app: Worker) -> None:
     """What one user typed is in the hub and with the other user, and the log says so in counts."""
     await app.fire_timer("scheduled_sync")
-    tenant = _tenant(microsoft365)
-    assert _names(tenant, "bob") == {"Grace Hopper"}
-    assert _names(tenant, "hub", HUB_FOLDER) == {"Grace Hopper"}
+    tenant = only_tenant(microsoft365)
+    assert names(tenant, "bob") == {"Grace Hopper"}
+    assert names(tenant, "hub", HUB_FOLDER) == {"Grace Hopper"}
     (summary,) = app.events("run_summary")
     assert (summary["outcome"], summary["tenants"], summary["dry_run"]) == ("ok", 1, False)
     text = "\n".join(line.text for line in app.log)
@@ -58,37 +26,37 @@ async def test_the_timer_mirrors_everything(microsoft365: EmulatorThread, app: W
 
 async def test_a_requested_run_goes_through_the_queue(microsoft365: EmulatorThread, app: Worker) -> None:
     """What POST puts on the queue is what the queue's function carries out, under the id that the caller was given."""
-    answer = await app.request("request_sync", "POST", b"{}")
+    answer = await app.request("POST", "/api/sync", b"{}")
     (message,) = answer.queued
     assert microsoft365.http_requests == 0
     await app.deliver("requested_sync", message)
-    assert _names(_tenant(microsoft365), "bob") == {"Grace Hopper"}
+    assert names(only_tenant(microsoft365), "bob") == {"Grace Hopper"}
     (summary,) = app.events("run_summary")
     assert summary["run_id"] == answer.body["run_id"]
 
 
 async def test_a_requested_dry_run_writes_nothing(microsoft365: EmulatorThread, app: Worker) -> None:
     """`dryRun` holds from the request to the last mailbox, the hub's folder included."""
-    answer = await app.request("request_sync", "POST", b'{"dryRun": true}')
+    answer = await app.request("POST", "/api/sync", b'{"dryRun": true}')
     await app.deliver("requested_sync", answer.queued[0])
-    tenant = _tenant(microsoft365)
-    assert _names(tenant, "bob") == set()
+    tenant = only_tenant(microsoft365)
+    assert names(tenant, "bob") == set()
     assert HUB_FOLDER not in {folder.name for folder in tenant.mailbox("hub@contoso.example").folders}
     assert app.events("run_summary")[0]["dry_run"] is True
 
 
 async def test_a_requested_run_keeps_to_its_users(microsoft365: EmulatorThread, app: Worker) -> None:
     """A user who was not asked for is neither read nor written."""
-    answer = await app.request("request_sync", "POST", b'{"users": ["ada@contoso.example"]}')
+    answer = await app.request("POST", "/api/sync", b'{"users": ["ada@contoso.example"]}')
     await app.deliver("requested_sync", answer.queued[0])
-    tenant = _tenant(microsoft365)
-    assert _names(tenant, "hub", HUB_FOLDER) == {"Grace Hopper"}
-    assert _names(tenant, "bob") == set()
+    tenant = only_tenant(microsoft365)
+    assert names(tenant, "hub", HUB_FOLDER) == {"Grace Hopper"}
+    assert names(tenant, "bob") == set()
 
 
 async def test_a_failed_run_is_red_in_the_portal(microsoft365: EmulatorThread, app: Worker) -> None:
     """The invocation fails with counts for a message, after everything that could be done was done."""
-    _tenant(microsoft365).client_secret = "renewed and not told"
+    only_tenant(microsoft365).client_secret = "renewed and not told"
     with pytest.raises(
         InvocationFailedError, match=r"RunFailedError: Run \S+ ended failed: failures in 1 of 1"
     ) as failed:
@@ -100,16 +68,17 @@ async def test_a_failed_run_is_red_in_the_portal(microsoft365: EmulatorThread, a
 
 async def test_a_failed_requested_run_is_red_as_well(microsoft365: EmulatorThread, app: Worker) -> None:
     """The queue's function raises too; host.json sees to it that the host does not repeat it."""
-    _tenant(microsoft365).client_secret = "renewed and not told"
+    only_tenant(microsoft365).client_secret = "renewed and not told"
     with pytest.raises(InvocationFailedError, match="RunFailedError"):
-        await app.deliver("requested_sync", manual.write_message(RunOptions(run_id="run-1")))
+        await app.deliver("requested_sync", write_message(RunOptions(run_id="run-1")))
 
 
 async def test_broken_settings_are_named_by_the_timer(environment: pytest.MonkeyPatch, app: Worker) -> None:
     """Without a configuration the invocation fails with what to configure, and the log has a line to alert on."""
     with pytest.raises(InvocationFailedError, match=r"ConfigurationError: .*AUTOMATION_SYNCCONTACTS_"):
         await app.fire_timer("scheduled_sync")
-    assert app.events("run_refused") == [{"event": "run_refused", "run_id": "", "code": "Configuration"}]
+    (fired,), (refused,) = app.events("timer_fired"), app.events("run_refused")
+    assert (refused["run_id"], refused["code"]) == (fired["run_id"], "Configuration")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "run please", '{"run_id": 1}'])

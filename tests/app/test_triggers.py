@@ -11,7 +11,13 @@ from shared.config.schedule import schedule
 from tests.app.conftest import ROOT, needs_worker
 from tests.app.harness.worker import Worker, worker
 
-FUNCTIONS = {"scheduled_sync", "request_sync", "requested_sync", "health"}
+HTTP = {
+    "request_sync": ("FUNCTION", ["POST"], "sync"),
+    "list_runs": ("FUNCTION", ["GET"], "runs"),
+    "show_run": ("FUNCTION", ["GET"], "runs/{run_id}"),
+    "health": ("FUNCTION", ["GET"], "health"),
+}
+FUNCTIONS = {"scheduled_sync", "requested_sync", *HTTP}
 
 
 def _json(name: str) -> dict[str, object]:
@@ -22,7 +28,7 @@ def _json(name: str) -> dict[str, object]:
 
 @needs_worker
 def test_exactly_these_functions_are_indexed(app: Worker) -> None:
-    """The host sees four functions and no more."""
+    """The host sees these functions and no more: one that is not registered would be missed by nobody else."""
     assert set(app.functions) == FUNCTIONS
 
 
@@ -43,13 +49,10 @@ def test_the_timer_follows_the_setting(app: Worker) -> None:
 
 @needs_worker
 def test_http_needs_a_function_key(app: Worker) -> None:
-    """Nobody asks for a run, or for the app's health, without a key."""
-    triggers = {name: app.bindings(name)["httpTrigger"] for name in ("request_sync", "health")}
-    seen = {name: (each["authLevel"], each["methods"], each["route"]) for name, each in triggers.items()}
-    assert seen == {
-        "request_sync": ("FUNCTION", ["POST"], "sync"),
-        "health": ("FUNCTION", ["GET"], "health"),
-    }
+    """Nobody asks for a run, for a report or for the app's health without a key."""
+    bindings = {name: app.bindings(name) for name in app.functions}
+    triggers = {name: found["httpTrigger"] for name, found in bindings.items() if "httpTrigger" in found}
+    assert {name: (each["authLevel"], each["methods"], each["route"]) for name, each in triggers.items()} == HTTP
 
 
 @needs_worker

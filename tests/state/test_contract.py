@@ -335,6 +335,14 @@ class TestRuns:
         assert [one.outcome for one in await store.runs(tenant)] == ["ok"]
         assert await store.run(tenant, "run-1") == run("run-1", created=1)
 
+    async def test_a_run_that_begins_later_than_was_said_is_listed_once(self, store: StateStore, tenant: str) -> None:
+        """Put on record when somebody asked for it, it moves to the time at which it began."""
+        for hours in (1, 3):
+            await store.save_run(tenant, run("run-1", hours=hours))
+            await store.save_run(tenant, run("run-2", hours=2))
+        assert [one.run_id for one in await store.runs(tenant)] == ["run-1", "run-2"]
+        assert await store.prune_runs(tenant, at(2)) == 0
+
     async def test_a_report_may_be_large(self, store: StateStore, tenant: str) -> None:
         """A dry run of a large tenant tells each operation; this one has five megabytes that hardly shrink."""
         operations = [{"name": "Zoë", "nested": [str(uuid4()) for _ in range(2)]} for _ in range(60_000)]

@@ -3,19 +3,29 @@
 import importlib
 import json
 import logging
+import re
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
 
 from tests.app.harness import messages
 from tests.app.harness.messages import ParameterBinding, RpcHttp, StatusResult, TypedData
 
 _RUNTIME = "azure_functions_runtime"
+KEY = "a-function-key"
+"""What each request bears, and no answer may hold."""
+
+
+# The worker's shell keeps it so: tasks inherit it from the invocation that starts them, threads do not.
+_INVOCATION: ContextVar[str] = ContextVar("invocation", default="")
 
 
 class InvocationFailedError(Exception):
@@ -32,6 +42,10 @@ class LogLine:
 
     level: str
     text: str
+    logger: str = ""
+    """For tests: the host itself does not get it."""
+    invocation_id: str = ""
+    """Whose line it is; "" for a line of a thread, of which the host cannot know and which it drops."""
 
     @property
     def event(self) -> dict[str, Any]:
@@ -45,9 +59,18 @@ class LogLine:
 
 @dataclass(frozen=True)
 class HttpAnswer:
+    """An answer, with the messages that went to the queue beside it."""
+
     status: int
-    body: Any
+    text: str
+    headers: dict[str, str]
+    """By name in lower case."""
     queued: list[str]
+
+    @property
+    def body(self) -> Any:
+        """The answer's JSON."""
+        return json.loads(self.text)
 
 
 class _HostLog(logging.Handler):
@@ -56,7 +79,9 @@ class _HostLog(logging.Handler):
         self.lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(LogLine(record.levelname, record.getMessage()))
+        is_ours = threading.current_thread() is threading.main_thread()
+        invocation_id = _INVOCATION.get() if is_ours else ""
+        self.lines.append(LogLine(record.levelname, record.getMessage(), record.name, invocation_id))
 
 
 @dataclass
@@ -97,13 +122,35 @@ class Worker:
         due = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": False}
         await self._invoke(name, TypedData(json=json.dumps(due)))
 
-    async def request(self, name: str, method: str, body: bytes = b"") -> HttpAnswer:
-        """Send an HTTP request and give the answer with the messages that went to the queue beside it."""
-        http = RpcHttp(method=method, url=f"https://app.invalid/api/{name}", body=TypedData(bytes=body))
+    async def request(self, method: str, address: str, body: bytes = b"", accept: str = "*/*") -> HttpAnswer:
+        """Send an HTTP request and give the answer with the messages that went to the queue beside it.
+
+        `address` is path and query, as `/api/runs?limit=1`; every request bears a key.
+        """
+        path, _, query = address.partition("?")
+        name, params = self._routed(method, path)
+        http = RpcHttp(
+            method=method,
+            url=f"https://app.invalid{path}?{query}&code={KEY}",
+            headers={"accept": accept},
+            params=params,
+            query={**dict(parse_qsl(query)), "code": KEY},
+            body=TypedData(bytes=body),
+        )
         reply = await self._invoke(name, TypedData(http=http))
         answer = reply.return_value.http
         queued = [binding.data.string for binding in reply.output_data]
-        return HttpAnswer(int(answer.status_code), json.loads(answer.body.bytes), queued)
+        return HttpAnswer(int(answer.status_code), answer.body.bytes.decode(), _lower(answer.headers), queued)
+
+    def _routed(self, method: str, path: str) -> tuple[str, dict[str, str]]:
+        """The function whose route fits, and what the route's names stand for."""
+        for name in self.functions:
+            route = self.bindings(name).get("httpTrigger")
+            pattern = route and "/api/" + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route["route"])
+            found = re.fullmatch(pattern, path) if pattern else None
+            if route and found and method in route["methods"]:
+                return name, {key: unquote(value) for key, value in found.groupdict().items()}
+        raise LookupError(f"no function answers {method} {path}")
 
     async def deliver(self, name: str, text: str, dequeue_count: int = 1) -> None:
         """Hand a queue's message over."""
@@ -128,9 +175,10 @@ class Worker:
     async def _invoke(self, name: str, trigger: TypedData, metadata: Mapping[str, TypedData] | None = None) -> Any:
         function = self.functions[name]
         (parameter,) = (key for key, binding in function.bindings.items() if binding.direction == messages.Direction.IN)
+        _INVOCATION.set(str(uuid4()))
         reply = await self._ask(
             "invocation_request",
-            invocation_id=str(uuid4()),
+            invocation_id=_INVOCATION.get(),
             function_id=function.function_id,
             input_data=[ParameterBinding(name=parameter, data=trigger)],
             trigger_metadata=metadata or {},
@@ -163,6 +211,10 @@ def worker(app_directory: Path) -> Iterator[Worker]:
         root.setLevel(level)
         root.removeHandler(handler)
         _forget(_RUNTIME, "function_app")
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _forget(*packages: str) -> None:
