@@ -1,18 +1,18 @@
-"""The one way to Graph: the official SDK as client, authentication and telemetry, with raw bytes in and out.
+"""The one way to Graph: made ready by the official SDK, with its sign-in and telemetry; raw bytes in and out.
 
-The SDK's models cost 2 ms of CPU a contact (msgraph-sdk-python#584), its retry handler sends a POST again on 504, and
-its batch classes lose JSON bodies (kiota-python#737); none of them is used. HTTP/1.1, because HTTP/2 fails when the
-server recycles connections (encode/httpcore#45).
+HTTP/1.1, because HTTP/2 fails when the server recycles connections (encode/httpcore#45).
 """
 
 import asyncio
+import base64
 import json
+import re
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from shared.config.model import Cloud
@@ -20,8 +20,14 @@ from shared.errors import MailboxError
 from shared.graph.answers import Answer, Lost
 from shared.ports import Clock
 
+if TYPE_CHECKING:
+    from shared.graph.carrier import Carrier
+    from shared.graph.sdk import Dress
+
 _RENEW_EVERY_SECONDS: Final = 30.0
+_DRESSED_SECONDS: Final = 60.0
 _PORTS: Final = {"https": 443, "http": 80}
+_CLAIMS: Final = re.compile(r'claims="([^"]+)"')
 
 
 class TokenSource(Protocol):
@@ -50,6 +56,10 @@ class _Renewable:
             moment = str(int(self._clock.now().timestamp()))
             self._claims = json.dumps({"access_token": {"nbf": {"essential": True, "value": moment}}})
 
+    def meet(self, claims: str) -> None:
+        """Ask for a token with these claims next: Graph's challenge, as continuous access evaluation makes it."""
+        self._claims = claims
+
     async def get_token(self, *scopes: str, **options: Any) -> Any:
         async with self._lock:
             claims, self._claims = self._claims, None
@@ -58,54 +68,57 @@ class _Renewable:
             return await self._inner.get_token(*scopes, **options)
 
 
-@dataclass(frozen=True, slots=True)
 class Transport:
     """An open connection to one tenant's Graph; made by `open_transport`."""
 
-    base_url: str
-    _adapter: Any
-    _credential: _Renewable
-    _raw: Any
+    def __init__(self, base_url: str, carrier: "Carrier", dress: "Dress", credential: _Renewable, clock: Clock) -> None:
+        """`dress` gives what every request bears; it is asked anew each minute, for tokens end."""
+        self.base_url = base_url
+        self._carrier, self._dress, self._credential, self._clock = carrier, dress, credential, clock
+        self._dressing = asyncio.Lock()
+        self._headers: Mapping[str, str] = {}
+        self._fresh_until = 0.0
 
     def renew_token(self) -> None:
         """Ask for a fresh token before the next request, at most every 30 seconds."""
         self._credential.renew()
+        self._headers = {}
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer | Lost:
         """Send one request; whatever comes back is a value, a lost connection too.
 
         Only what the credential raises passes through. Raises `MailboxError` for a URL that is not Graph's.
         """
-        relative_to(self.base_url, url)
-        import httpx  # noqa: PLC0415 - loaded with the SDK, when first needed
-        from kiota_abstractions.api_error import APIError  # noqa: PLC0415
+        if not url.startswith(f"{self.base_url}/$"):
+            relative_to(self.base_url, url)
+        answer = await self._exchange(method, url, headers, body)
+        if isinstance(answer, Answer) and answer.status == 401 and (claims := _claims_in(answer)):
+            self._credential.meet(claims)
+            self._headers = {}
+            return await self._exchange(method, url, headers, body)
+        return answer
 
-        try:
-            status, answered, content = await self._adapter.send_primitive_async(
-                self._request(method, url, headers, body), "bytes", None
-            )
-        except httpx.TransportError as error:
-            never_left = isinstance(
-                error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError
-            )
-            return Lost(type(error).__name__, sent=not never_left)
-        except (httpx.HTTPError, httpx.InvalidURL, APIError) as error:
-            return Lost(type(error).__name__)
-        return Answer(status, {name.lower(): value for name, value in answered.items()}, content)
+    async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer | Lost:
+        ours = {"client-request-id": str(uuid.uuid4())}
+        return await self._carrier.exchange(method, url, {**await self._dressed(), **ours, **headers}, body)
 
-    def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Any:
-        from kiota_abstractions.method import Method  # noqa: PLC0415
-        from kiota_abstractions.request_information import RequestInformation  # noqa: PLC0415
+    async def _dressed(self) -> Mapping[str, str]:
+        if self._headers and self._clock.monotonic() < self._fresh_until:
+            return self._headers
+        async with self._dressing:
+            if not self._headers or self._clock.monotonic() >= self._fresh_until:
+                self._headers = await self._dress()
+                self._fresh_until = self._clock.monotonic() + _DRESSED_SECONDS
+        return self._headers
 
-        request = RequestInformation(Method(method))
-        request.url = url
-        for name, value in headers.items():
-            request.headers.try_add(name, value)
-        request.headers.try_add("client-request-id", str(uuid.uuid4()))
-        if body:
-            request.set_stream_content(body, headers.get("Content-Type", "application/json"))
-        request.add_request_options([self._raw])
-        return request
+
+def _claims_in(answer: Answer) -> str:
+    """The claims that a challenge asks for, "" without any (learn.microsoft.com, claims-challenge)."""
+    found = _CLAIMS.search(answer.headers.get("www-authenticate", ""))
+    try:
+        return base64.b64decode(found[1], validate=True).decode() if found else ""
+    except ValueError:
+        return ""
 
 
 def relative_to(base_url: str, url: str) -> str:
@@ -148,48 +161,13 @@ async def open_transport(
 
     `trust` is a file of CA certificates, None for the usual ones; `proxy` the URL of an HTTP proxy, "" for none.
     """
-    from shared.graph.carrier import Carrier  # noqa: PLC0415 - takes long to load and is not needed before
+    # The SDK and aiohttp take long to load, and are not needed before.
+    from shared.graph.carrier import Carrier  # noqa: PLC0415
+    from shared.graph.sdk import dresser  # noqa: PLC0415
 
-    wire = Carrier(ssl.create_default_context(cafile=trust) if trust else None, proxy)
+    carrier = Carrier(ssl.create_default_context(cafile=trust) if trust else None, proxy)
     renewable = _Renewable(credential, clock)
     try:
-        yield _transport(cloud, renewable, wire)
+        yield Transport(cloud.graph_url, carrier, dresser(cloud, renewable), renewable, clock)
     finally:
-        # The SDK's own transport has no aclose and would keep every connection open.
-        await wire.aclose()
-
-
-def _transport(cloud: Cloud, credential: _Renewable, wire: Any) -> Transport:
-    import httpx  # noqa: PLC0415
-    from kiota_abstractions.response_handler import ResponseHandler  # noqa: PLC0415
-    from kiota_authentication_azure.azure_identity_authentication_provider import (  # noqa: PLC0415
-        AzureIdentityAuthenticationProvider,
-    )
-    from kiota_http.middleware import ParametersNameDecodingHandler, UserAgentHandler  # noqa: PLC0415
-    from kiota_http.middleware.options import ResponseHandlerOption  # noqa: PLC0415
-    from msgraph.graph_request_adapter import GraphRequestAdapter, options  # noqa: PLC0415
-    from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415
-    from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # noqa: PLC0415
-    from msgraph_core.middleware import GraphTelemetryHandler  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    class Raw(ResponseHandler):
-        """Status, headers and body of every answer: no models, no error mapping."""
-
-        async def handle_response_async(self, response: Any, _error_map: Any = None) -> Any:
-            return response.status_code, response.headers, response.content
-
-    client = httpx.AsyncClient(transport=wire)
-    telemetry = GraphTelemetryHandler(options=options["GraphTelemetryHandlerOption"])
-    GraphClientFactory.create_with_custom_middleware(
-        [ParametersNameDecodingHandler(), UserAgentHandler(), telemetry], client=client
-    )
-    tokens: Any = credential
-    auth = AzureIdentityAuthenticationProvider(
-        tokens, scopes=[cloud.scope], allowed_hosts=[urlsplit(cloud.graph_url).hostname or ""]
-    )
-    adapter = GraphRequestAdapter(auth, client=client)
-    # Without this every URL would hold a double slash (apache/airflow#52367).
-    adapter.base_url = cloud.graph_url
-    # Constructing the client registers the parsers that the adapter needs.
-    GraphServiceClient(request_adapter=adapter)
-    return Transport(cloud.graph_url, adapter, credential, ResponseHandlerOption(Raw()))
+        await carrier.aclose()

@@ -110,4 +110,4 @@ async def test_a_proxy_that_refuses_lets_nothing_leave() -> None:
     proxy = Proxy("407 Proxy Authentication Required")
     async with Emulator() as emulator, proxy.served() as url:
         answer = await _ask(emulator, url)
-    assert answer == Lost("ProxyError", sent=False)
+    assert answer == Lost("ClientHttpProxyError", sent=False)
