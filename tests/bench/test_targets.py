@@ -17,7 +17,7 @@ from tests.bench.server import Company, MeteredEmulator, Pace, Stage, serving
 from tests.bench.targets import TARGETS, concerned
 
 FAST = Pace(latency_seconds=0.0)
-COMPANY = Company(mailboxes=60, contacts=10)
+COMPANY = Company(mailboxes=100, contacts=10)
 COUNTED = [target for target in TARGETS if not target.unit]
 
 

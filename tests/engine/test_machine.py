@@ -204,7 +204,8 @@ class Life(RuleBasedStateMachine):
         second = self.go()
         third = self.go(full=True)
         assert [report.outcome for report in (first, second, third)] == ["ok"] * 3
-        self.nothing_is_lost(first, second)
+        self.nothing_is_lost()
+        self.clears_arrive(first, second)
         self.is_quiescent(third)
         self.replicas_are_equal()
         self.typed.settle({card["id"] for name in REPLICAS for card in self.office.cards(name)})
@@ -234,17 +235,24 @@ class Life(RuleBasedStateMachine):
     def kept_private(self, name: str) -> set[str]:
         return {card["extended"].get(MARKER, "") for card in self.office.cards(name) if card["private"]}
 
-    def nothing_is_lost(self, *reports: RunReport) -> None:
+    def clears_arrive(self, *reports: RunReport) -> None:
+        """A clear is on its card, or lost against a value."""
         lost = {
-            (one.conflict.field, one.conflict.loser)
-            for report in reports
-            for tenant in report.tenants
-            for one in tenant.conflicts
+            one.conflict.field for run in reports for t in run.tenants for one in t.conflicts if not one.conflict.loser
         }
-        for (name, card_id), field, value in self.typed.lost(lost):
+        for (name, card_id), field, value in self.typed.lost(()):
             if name == "hub" or name in self.licensed():
                 card = next((one for one in self.office.cards(name) if one["id"] == card_id), None)
-                assert card is None or (card[field] or None) == value
+                assert value or card is None or not card[field] or field in lost
+
+    def nothing_is_lost(self) -> None:
+        """Whatever was typed is on its card, or in the history."""
+        versions = self.do(lambda: self.office.state.versions_since(self.office.tenant.id, 1))
+        kept = {(field, version.contact.get(field)) for version in versions for field in FIELDS}
+        for (name, card_id), field, value in self.typed.lost(kept):
+            if name == "hub" or name in self.licensed():
+                card = next((one for one in self.office.cards(name) if one["id"] == card_id), None)
+                assert card is None or (card[field] or None) == value or value is None
 
 
 Life.TestCase.settings = settings(stateful_step_count=14, deadline=None, report_multiple_bugs=False)
