@@ -8,7 +8,8 @@ remembers of it; `engine.tenant` carries out what they decide; the rest reaches 
     sync                the rules: pure functions on values; no I/O, clock or randomness
                           contact, replica, stamp, roster, rules    the values
                           pairing (identity), merge (mergebase)     who is who, and which value counts
-                          settle, cases, guard, plan, scatter, draft  what is to be written or deleted
+                          first, settle                             what of a reading has to be kept
+                          cases, guard, plan, scatter, draft        what is to be written or deleted
                           records, links, progress                  what is to be remembered
                           undo, report                              taking a run back, telling of one
                           facts, judge, findings                    whether everything is set up

@@ -51,13 +51,14 @@ class Gathered:
     """The newest versions, if they had to be known for reading."""
 
 
-async def gather(job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint]) -> Gathered:
+async def gather(job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint] | None) -> Gathered:
     """Read the hub and all spokes; raises `TenantError` when the hub or the whole tenant cannot be read.
 
-    Of a mailbox with a checkpoint that can be trusted only the changes are read.
+    Of a mailbox with a checkpoint that can be trusted only the changes are read; with None nothing is trusted.
     In a dry run a missing hub folder is not made, but taken for the empty folder that it would be.
     """
     tenant, progress, eyes = job.tenant, job.progress, Eyes(job, rules, checkpoints)
+    checkpoints = checkpoints or {}
     hub_user, roster = await _enrol(job, checkpoints)
     progress.step(tenant.tenant_id, "reading", len(roster.users) + 1)
     hub, namesakes = await _hub(job, hub_user, eyes)

@@ -41,7 +41,8 @@ async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mappin
     """
     hub = gathered.hub.replica
     known = checkpoints.get(hub.mailbox)
-    is_trusting = not all(one.is_whole for one in (gathered.hub, *gathered.spokes))
+    observations = (gathered.hub, *gathered.spokes)
+    is_trusting = not all(one.was_read_whole for one in observations)
     try:
         versions = gathered.versions
         if versions is None:
@@ -53,7 +54,7 @@ async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mappin
         return await _Recollection(job, versions, "" if is_same_hub else hub.mailbox).of(gathered, rules)
     except StateDamagedError as error:
         await _begin_anew(job, error)
-        return None if is_trusting else (gathered, NO_MEMORY)
+        return (gathered, NO_MEMORY) if all(one.is_whole for one in observations) else None
 
 
 async def _begin_anew(job: Job, error: StateDamagedError) -> None:

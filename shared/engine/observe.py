@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.engine.job import Job
 from shared.errors import StateDamagedError
+from shared.sync.first import links_to_agreeing, versions_of
 from shared.sync.mergebase import Versions
 from shared.sync.records import Checkpoint
 from shared.sync.replica import Observation, Replica
@@ -19,14 +20,15 @@ _WHOLE_READERS: Final = 8
 
 
 class Eyes:
-    """Reads the replicas of one run; `checkpoints` are empty when what is remembered cannot be trusted."""
+    """Reads the replicas of one run; with no `checkpoints` (None) nothing that is remembered is trusted."""
 
-    def __init__(self, job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint]) -> None:
+    def __init__(self, job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint] | None) -> None:
         """Settle what is read by `rules`."""
         self.job = job
         self.versions: Versions | None = None
         self._rules = rules
-        self._checkpoints = checkpoints
+        self._settles = checkpoints is not None
+        self._checkpoints = checkpoints or {}
         self._places = asyncio.Semaphore(_WHOLE_READERS)
         self._recalling = asyncio.Lock()
 
@@ -39,24 +41,44 @@ class Eyes:
                 return changed
         async with self._places:
             whole = await self.job.services.contacts.observe(replica)
-            if checkpoint is None:
-                return whole
-            return await self._settled(replace(whole, duplicates=checkpoint.duplicates))
+            if checkpoint:
+                whole = replace(whole, duplicates=checkpoint.duplicates)
+            return await (self._learn(whole) if replica.is_hub else self._settled(whole)) if self._settles else whole
+
+    async def _learn(self, hub: Observation) -> Observation:
+        """The hub; where nothing is remembered, what it holds is put on record as what was last agreed on."""
+        try:
+            if not await self._recall():
+                self.versions = versions_of(hub, self._rules)
+                if not self.job.is_dry:
+                    await self.job.state.add_versions(self.job.tenant.tenant_id, list(self.versions.values()))
+        except StateDamagedError:
+            self._settles = False
+        return hub
 
     async def _settled(self, whole: Observation) -> Observation:
         """What of a spoke is not as remembered; all of it where nothing is, or if the memory cannot be read."""
-        if whole.replica.is_hub or not whole.items:
-            return whole
-        state, tenant_id = self.job.state, self.job.tenant.tenant_id
+        state, tenant_id, mailbox = self.job.state, self.job.tenant.tenant_id, whole.replica.mailbox
         try:
-            async with self._recalling:
-                if self.versions is None:
-                    self.versions = await state.current_versions(tenant_id)
-            if not self.versions:
+            versions = await self._recall()
+            if not versions or not whole.items:
                 return whole
-            return settle(whole, await state.links(tenant_id, whole.replica.mailbox), self.versions, self._rules)
+            links = await state.links(tenant_id, mailbox)
+            if not links and self.job.is_dry:
+                return whole
+            if not links:
+                links = links_to_agreeing(whole, versions, self._rules)
+                await state.save_links(tenant_id, mailbox, links)
+            return settle(whole, links, versions, self._rules)
         except StateDamagedError:
             return whole
+
+    async def _recall(self) -> Versions:
+        """The newest versions, asked for once."""
+        async with self._recalling:
+            if self.versions is None:
+                self.versions = await self.job.state.current_versions(self.job.tenant.tenant_id)
+            return self.versions
 
     def _trusts(self, checkpoint: Checkpoint, replica: Replica) -> bool:
         """Whether a delta round will do: it is distrusted once in a while, and never knows another folder."""

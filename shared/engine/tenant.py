@@ -28,7 +28,7 @@ async def sync_tenant(job: Job) -> TenantReport:
         return Scribe(job, gathered, NOTHING_TO_DO).planned(_counts(job.services))
     recalled = await recall(job, gathered, rules, checkpoints)
     if recalled is None:
-        gathered = await gather(job, rules, {})
+        gathered = await gather(job, rules, None)
         job.course.check()
         recalled = await recall(job, gathered, rules, checkpoints) or (gathered, NO_MEMORY)
     gathered, memory = recalled

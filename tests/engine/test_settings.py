@@ -243,9 +243,11 @@ async def test_a_secret_that_ends_soon_is_warned_of(
     office.tenant.vault_secret_expires("contoso-mirror", int(time.time() + 10.5 * 86_400))
     with caplog.at_level(logging.WARNING, "shared.bootstrap"):
         report = await run_with(office, naming(vault, ClientSecretName="contoso-mirror"))
-    assert report.warnings == ("Secret contoso-mirror of the vault expires in 10 days.",)
+    tenant = office.tenant.id
+    assert report.warnings == (f"Tenant {tenant}: secret contoso-mirror of the vault expires in 10 days.",)
     (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "shared.bootstrap"]
-    assert line == {"event": "secret_expiring", "run_id": report.run_id, "secret": "contoso-mirror", "days": 10}
+    expected = {"run_id": report.run_id, "tenant_id": tenant, "name": "contoso-mirror", "days": 10}
+    assert line == {"event": "secret_expiring", **expected}
 
 
 async def test_a_certificate_of_the_vault(office: Office, vault: dict[str, str]) -> None:
