@@ -17,20 +17,17 @@ changes = st.sampled_from(["equal", "edited", "private", "bare", "unmarked", "tw
 
 def changed(item: Item, change: str) -> list[Item]:
     """What has become of an agreeing card."""
-    match change:
-        case "edited":
-            return [replace(item, contact=Contact({**item.contact.fields, "mobilePhone": "2"}))]
-        case "private":
-            return [replace(item, private=True)]
-        case "bare":
-            return [replace(item, stamp=None)]
-        case "unmarked":
-            return [replace(item, marker=None, stamp=None)]
-        case "twice":
-            return [item, replace(item, item_id="copy")]
-        case "unknown":
-            return [replace(item, marker=guid(9))]
-    return [item]
+    edited = Contact({**item.contact.fields, "mobilePhone": "2"})
+    cards = {
+        "equal": [item],
+        "edited": [replace(item, contact=edited)],
+        "private": [replace(item, private=True)],
+        "bare": [replace(item, stamp=None)],
+        "unmarked": [replace(item, marker=None, stamp=None)],
+        "twice": [item, replace(item, item_id="copy")],
+        "unknown": [replace(item, marker=guid(9))],
+    }
+    return cards[change]
 
 
 def test_the_hubs_open_and_mirrored_contacts_are_the_first_versions() -> None:
