@@ -32,7 +32,7 @@ HUB_FOLDER: Final = "All Contacts"
 _LATELY: Final = timedelta(days=14)
 """How long a spoke that has left the licence filter's answer is asked for by id."""
 
-_READERS: Final = 200
+_READERS: Final = 80
 """Mailboxes read at once; Graph limits each mailbox by itself, so this bounds memory, not load."""
 
 

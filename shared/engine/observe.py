@@ -13,10 +13,14 @@ from shared.sync.mergebase import Versions
 from shared.sync.records import Checkpoint
 from shared.sync.replica import Observation, Replica
 from shared.sync.rules import Rules
-from shared.sync.settle import settle
+from shared.sync.settle import refreshed, settle
 
 _WHOLE_READERS: Final = 8
 """Mailboxes read whole at once: what of them is settled goes before the next ones come, so this bounds memory."""
+
+
+_MANY: Final = 50
+"""Of fewer changes all are planned with, and no version has to be read for a quiet hour with some of them."""
 
 
 class Eyes:
@@ -38,7 +42,7 @@ class Eyes:
         if checkpoint and self._trusts(checkpoint, replica):
             changed = await self._changes(replica, checkpoint)
             if changed:
-                return changed
+                return await self._refreshed(changed)
         async with self._places:
             whole = await self.job.services.contacts.observe(replica)
             if checkpoint:
@@ -72,6 +76,20 @@ class Eyes:
             return settle(whole, links, versions, self._rules)
         except StateDamagedError:
             return whole
+
+    async def _refreshed(self, changed: Observation) -> Observation:
+        """Many changes without those that are none; what they tell of change markers is remembered at once."""
+        if len(changed.items) < _MANY or self.job.is_dry:
+            return changed
+        state, tenant_id, mailbox = self.job.state, self.job.tenant.tenant_id, changed.replica.mailbox
+        try:
+            versions = await self._recall()
+            links = await state.links_of_items(tenant_id, mailbox, [item.item_id for item in changed.items])
+            left, touched = refreshed(changed, links, versions, self._rules)
+            await state.save_links(tenant_id, mailbox, touched)
+        except StateDamagedError:
+            return changed
+        return left
 
     async def _recall(self) -> Versions:
         """The newest versions, asked for once."""

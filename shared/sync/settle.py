@@ -45,6 +45,27 @@ def _without_card(versions: Versions, settled: set[SyncId]) -> Iterable[SyncId]:
     return (one for one, version in versions.items() if one not in settled and not version.is_deleted)
 
 
+def refreshed(
+    observation: Observation, links: Sequence[StoredLink], versions: Versions, rules: Rules
+) -> tuple[Observation, list[StoredLink]]:
+    """The changes that say something, and the links of cards that have got a new change marker and nothing else.
+
+    Exchange works on a card once more after a write (microsoft-graph-docs-contrib#7644), so the hour after a first run
+    tells of every card.
+    """
+    by_item = {link.item_id: link for link in links}
+    items: list[Item] = []
+    touched: list[StoredLink] = []
+    for item in observation.items:
+        link = by_item.get(item.item_id)
+        touch = replace(link, change_marker=item.change_marker) if link else None
+        if touch and _is_settled(item, touch, versions.get(touch.sync_id), rules):
+            touched.append(touch)
+        else:
+            items.append(item)
+    return replace(observation, items=tuple(items)), touched
+
+
 def _is_settled(item: Item, link: StoredLink, version: Version | None, rules: Rules) -> bool:
     """Whether the card is the remembered one, untouched, open, stamped, and at the newest version."""
     if version is None or version.is_deleted or link.base != version.number or link.is_withheld:

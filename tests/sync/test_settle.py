@@ -14,7 +14,7 @@ from shared.sync.plan import Plan, reconcile
 from shared.sync.records import StoredLink
 from shared.sync.replica import Item, Observation
 from shared.sync.scatter import Part
-from shared.sync.settle import settle
+from shared.sync.settle import refreshed, settle
 from shared.sync.stamp import SyncId
 from tests.builders import HUB, RULES, at, card, contact, guid, spelt, spoke
 
@@ -134,3 +134,17 @@ def test_what_is_settled_is_left_out(table: dict[str, list[str]]) -> None:
         assert left.held == expected
         assert len(left.items) + len(expected) == len(whole.items)
         assert set(left.pending) == VERSIONS.keys() - expected
+
+
+@given(tables)
+def test_changes_that_are_none_are_let_go(table: dict[str, list[str]]) -> None:
+    """A card with nothing new but its change marker leaves, and its link has the new one."""
+    for name, states in table.items():
+        whole, links = spoke_of(name, states)
+        told = replace(whole, is_whole=False)
+        left, touched = refreshed(told, links, VERSIONS, RULES)
+        expected = {guid(number) for number, state in enumerate(states) if state in ("settled", "bent", "moved")}
+        markers = {item.item_id: item.change_marker for item in told.items}
+        assert {link.sync_id for link in touched} == expected
+        assert all(link.change_marker == markers[link.item_id] for link in touched)
+        assert len(left.items) + len(touched) == len(told.items)
