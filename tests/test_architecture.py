@@ -166,12 +166,12 @@ def _found(pattern: re.Pattern[str]) -> list[str]:
 
 
 def locked(path: Path) -> dict[str, set[str]]:
-    """The pins of a lock file by name; fails on a line that is not pinned with at least one hash."""
+    """The pins of a lock file by name without extras; fails on a line that is not pinned with at least one hash."""
     pins: dict[str, set[str]] = {}
     for entry in re.split(r"\n(?=\w)", path.read_text(encoding="utf-8")):
         if entry.startswith("#"):
             continue
-        match = re.match(r"(\S+)==(\S+)", entry)
+        match = re.match(r"([\w.-]+)(?:\[[\w,]+\])?==(\S+)", entry)
         assert match, entry
         assert "--hash=sha256:" in entry, entry
         pins.setdefault(match[1], set()).add(match[2])
