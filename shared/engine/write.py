@@ -21,7 +21,7 @@ from shared.sync.rules import Rules
 from shared.sync.scatter import Part
 from shared.sync.stamp import SyncId
 
-_WRITERS: Final = 128
+_WRITERS: Final = 160
 """Mailboxes written at once: four requests of each are more than Graph takes in all, and their parts fit in memory."""
 
 

@@ -34,7 +34,7 @@ class Call:
     url: str
     body: bytes = b""
     accept: str = ""
-    query: Mapping[str, str] = field(default=_NONE)
+    query: Mapping[str, str] = field(default_factory=lambda: _NONE)
     run_id: str = ""
 
     def url_of(self, run_id: str = "") -> str:
@@ -71,7 +71,7 @@ class Answer:
     status: int
     body: Mapping[str, Any] | str
     message: str | None = None
-    extra_headers: Mapping[str, str] = field(default=_NONE)
+    extra_headers: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
     @property
     def headers(self) -> dict[str, str]:
