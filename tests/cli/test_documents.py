@@ -13,7 +13,7 @@ NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+(?= requests)")
 
 
 def test_the_demo_in_the_readme_is_the_demo() -> None:
-    """Every line that README.md shows of the demo is one that it prints, apart from made-up ids and counts of requests."""
+    """Every line that README.md shows of the demo is one that it prints, apart from ids and counts of requests."""
     match = re.search(r"\$ python -m shared demo\n(.*?)```", README, re.DOTALL)
     assert match
     shown = [NUMBER.sub("id", line) for line in match.group(1).splitlines() if line != "..."]
