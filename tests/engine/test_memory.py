@@ -313,3 +313,32 @@ async def test_an_old_card_of_a_newcomer_doubles_nothing(office: Office) -> None
     assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
     assert {office.card(name, "Grace")["mobilePhone"] for name in EVERYBODY} == {"1"}
     assert written(await office.report()) == 0
+
+
+async def test_a_duplicate_takes_the_place_of_the_card_that_is_deleted(office: Office) -> None:
+    """Ann had the contact twice and tidies up: under `everywhere` too, nobody loses it, and nobody gets a third."""
+    await company_of(office, "Grace")
+    office.box("ann").copy_contact(office.card("ann", "Grace")["id"])
+    for _ in range(2):
+        assert (await office.report(DeletePolicy="everywhere")).duplicates == 1
+        office.emulator.clock.advance(HOUR)
+    first = min(office.cards("ann"), key=lambda card: card["createdDateTime"])
+    office.box("ann").delete_contact(first["id"])
+    report = await office.report(DeletePolicy="everywhere")
+    assert (report.outcome, report.deleted, report.duplicates) == ("ok", 0, 0)
+    assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
+
+
+async def test_an_old_duplicate_brings_no_deleted_contact_back(office: Office) -> None:
+    """Deleted in the hub, the contact goes; Ann's second card of it stays with her, until she edits it."""
+    await company_of(office, "Grace")
+    copy = office.box("ann").copy_contact(office.card("ann", "Grace")["id"])
+    await office.run(DeletePolicy="hub")
+    delete(office, "hub", "Grace")
+    for full in (False, True, False):
+        await office.run(RunOptions(full=full), DeletePolicy="hub")
+        office.emulator.clock.advance(HOUR)
+    assert [office.names(name) for name in EVERYBODY] == [[], ["Grace"], [], []]
+    office.box("ann").edit_contact(copy, {"mobilePhone": "2"})
+    await office.run(DeletePolicy="hub")
+    assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
