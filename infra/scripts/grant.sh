@@ -120,8 +120,10 @@ federate_command() {
     AzureChinaCloud) audience=api://AzureADTokenExchangeChina ;;
     *) audience=api://AzureADTokenExchange ;;
     esac
-    change "let the registration trust $principal" az ad app federated-credential create --id "$app" --parameters \
-        "{\"name\": \"contacts-mirror-${principal%%-*}\", \"issuer\": \"${authority%/}/$home/v2.0\", \"subject\": \"$principal\", \"audiences\": [\"$audience\"]}"
+    local trust
+    printf -v trust '{"name": "contacts-mirror-%s", "issuer": "%s/%s/v2.0", "subject": "%s", "audiences": ["%s"]}' \
+        "${principal%%-*}" "${authority%/}" "$home" "$principal" "$audience"
+    change "let the registration trust $principal" az ad app federated-credential create --id "$app" --parameters "$trust"
 }
 
 consent_command() {

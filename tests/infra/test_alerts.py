@@ -37,7 +37,7 @@ def test_run_failed_is_over_with_the_next_good_run(workspace: Workspace) -> None
 
 def test_run_failed_tells_of_a_configuration_that_cannot_be_used(workspace: Workspace) -> None:
     """No run began, so no tenant can tell."""
-    workspace.event(20, "run_refused", run_id="", code="Configuration")
+    workspace.event(20, "run_refused", run_id="run", code="Configuration", message="m")
     assert [row["code"] for row in workspace.fired("run-failed")] == ["Configuration"]
 
 
@@ -62,7 +62,7 @@ def test_run_missing_is_not_deceived_by_manual_runs(workspace: Workspace) -> Non
 
 def test_run_missing_when_runs_begin_and_never_end(workspace: Workspace) -> None:
     """A timer that fires is not enough."""
-    workspace.event(30, "timer_fired", past_due=True)
+    workspace.event(30, "timer_fired", run_id="run", past_due=True)
     assert workspace.fired("run-missing") == [{"fired": 1, "ended": 0}]
 
 
@@ -185,7 +185,7 @@ def test_message_poisoned_is_no_matter_of_ordinary_messages(workspace: Workspace
     ("event", "fields"),
     [
         ("tenant_crashed", {"run_id": "r", "tenant_id": "t", "type": "KeyError", "way": "plan.py:1 plan"}),
-        ("state_damaged", {"tenant_id": "t", "code": "StateDamaged"}),
+        ("state_damaged", {"run_id": "r", "tenant_id": "t", "code": "StateDamaged"}),
         ("run_not_recorded", {"run_id": "r", "tenant_id": "t"}),
     ],
 )

@@ -83,7 +83,7 @@ class Workspace:
     def hour(self, minutes: float, *tenants: TenantReport) -> str:
         """All that the timer's run says, and the host around it."""
         self.trace(minutes + 2, "Executing 'Functions.scheduled_sync' (Reason='Timer fired', Id=1)")
-        self.event(minutes + 2, "timer_fired", past_due=False)
+        self.event(minutes + 2, "timer_fired", run_id=str(uuid4()), past_due=False)
         run_id = self.report(minutes, *(tenants or (tenant(),)))
         self.event(minutes + 2, "run_started", run_id=run_id, tenants=len(tenants), dry_run=False)
         self.trace(minutes, "{this is no JSON of ours")
