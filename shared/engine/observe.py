@@ -18,7 +18,6 @@ from shared.sync.settle import refreshed, settle
 _WHOLE_READERS: Final = 8
 """Mailboxes read whole at once: what of them is settled goes before the next ones come, so this bounds memory."""
 
-
 _MANY: Final = 50
 """Of fewer changes all are planned with, and no version has to be read for a quiet hour with some of them."""
 
@@ -53,7 +52,8 @@ class Eyes:
         """The hub; where nothing is remembered, what it holds is put on record as what was last agreed on."""
         try:
             if not await self._recall():
-                self.versions = versions_of(hub, self._rules)
+                last = max((max(one.newest, one.watermark) for one in self._checkpoints.values()), default=0)
+                self.versions = versions_of(hub, self._rules, last)
                 if not self.job.is_dry:
                     await self.job.state.add_versions(self.job.tenant.tenant_id, list(self.versions.values()))
         except StateDamagedError:

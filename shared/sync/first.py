@@ -10,8 +10,11 @@ from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
 
 
-def versions_of(hub: Observation, rules: Rules) -> dict[SyncId, Version]:
-    """The hub's mirrored and open contacts as first versions, numbered in the order of their SyncIds."""
+def versions_of(hub: Observation, rules: Rules, last: int = 0) -> dict[SyncId, Version]:
+    """The hub's mirrored and open contacts as first versions, in the order of their SyncIds.
+
+    Numbers go on from `last`: a link that has outlived its versions must not take one of these for its base.
+    """
     items = _alone(item for item in hub.items if not rules.withholds(item))
     return {
         sync_id: Version(
@@ -22,7 +25,7 @@ def versions_of(hub: Observation, rules: Rules) -> dict[SyncId, Version]:
             by=item.mailbox,
             created_by=item.stamp.created_by if item.stamp else "",
         )
-        for number, (sync_id, item) in enumerate(sorted(items.items()), start=1)
+        for number, (sync_id, item) in enumerate(sorted(items.items()), start=last + 1)
     }
 
 

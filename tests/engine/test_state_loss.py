@@ -173,6 +173,21 @@ async def test_a_state_whose_versions_are_older_than_its_checkpoints(office: Off
     assert total(await run(office)) == 0
 
 
+async def test_links_that_have_outlived_their_versions(office: Office) -> None:
+    """With all versions gone and the rest kept, an edit, and a newer one of the hub's, are both everywhere."""
+    await company_of(office, "Grace", "Ada")
+    edit(office, "bob", "Grace", mobilePhone="2")
+    edit(office, "hub", "Ada", mobilePhone="3")
+    whole, bare, tenant = office.state, MemoryStateStore(), office.tenant.id
+    for mailbox, checkpoint in (await whole.checkpoints(tenant)).items():
+        await bare.save_checkpoint(tenant, checkpoint)
+        await bare.save_links(tenant, mailbox, await whole.links(tenant, mailbox))
+    office.state = bare
+    assert (await run(office, FULL_RECONCILE_HOURS="1")).outcome == "ok"
+    assert (phones(office, "Grace"), phones(office, "Ada")) == (["2"] * 4, ["3"] * 4)
+    assert total(await run(office, FULL_RECONCILE_HOURS="1")) == 0
+
+
 @pytest.mark.parametrize(("first", "then"), [(7, -7), (-7, 7), (0, -48), (0, 48)])
 async def test_a_clock_that_is_wrong_by_hours(office: Office, first: float, then: float) -> None:
     """The mirror's own clock decides on nothing that people typed: edits, clears and deletions arrive all the same."""

@@ -40,6 +40,13 @@ def test_the_hubs_open_and_mirrored_contacts_are_the_first_versions() -> None:
     assert not version.is_new
 
 
+def test_numbers_go_on_from_the_last_that_is_known() -> None:
+    """Links may have outlived the versions that they name."""
+    items = [card("hub", GRACE, sync_id=guid(number)) for number in (1, 2)]
+    versions = versions_of(Observation(HUB, tuple(items)), RULES, last=7)
+    assert [version.number for version in versions.values()] == [8, 9]
+
+
 @given(changes)
 def test_only_a_card_that_surely_agrees_is_linked(change: str) -> None:
     """One that is open, stamped, alone and equal: nobody's edit is taken for agreed."""
