@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -78,8 +77,7 @@ async def look_again(job: Job, gathered: Gathered, items: Mapping[str, Collectio
     looked = await asyncio.gather(*(_look(job, one, items.get(one.replica.mailbox, ())) for one in observations))
     hub, *spokes = looked
     if isinstance(hub, Unreadable):
-        message = f"Tenant {job.tenant.tenant_id}: the shared mailbox could not be read. {hub.failure.message}"
-        raise TenantError(message, hint=hub.failure.hint, code=hub.failure.code)
+        raise _without_hub(job, hub.failure)
     unreadable = (*gathered.unreadable, *(one for one in spokes if isinstance(one, Unreadable)))
     read = tuple(one for one in spokes if isinstance(one, Observation))
     return replace(gathered, hub=hub, spokes=read, unreadable=unreadable)
@@ -91,11 +89,12 @@ async def _look(job: Job, observation: Observation, item_ids: Collection[str]) -
     gone: list[str] = []
     try:
         for item_id in sorted(item_ids):
-            with suppress(ItemError):
-                try:
-                    items.append((await job.services.contacts.read(observation.replica, item_id)).item)
-                except ItemGoneError:
-                    gone.append(item_id)
+            try:
+                items.append((await job.services.contacts.read(observation.replica, item_id)).item)
+            except ItemGoneError:
+                gone.append(item_id)
+            except ItemError:
+                continue  # unread, it stays remembered as it was
     except MailboxError as error:
         return Unreadable(observation.replica, failure_of(error))
     removed = (*observation.removed, *gone)
@@ -155,8 +154,12 @@ async def _hub(job: Job, user: User, eyes: Eyes) -> tuple[Observation, int]:
         folder = folder or await contacts.create_hub(user, HUB_FOLDER)
         return await eyes.observe(folder.replica), folder.namesakes
     except MailboxError as error:
-        message = f"Tenant {job.tenant.tenant_id}: the shared mailbox could not be read. {error.message}"
-        raise TenantError(message, hint=error.hint, code=error.code) from error
+        raise _without_hub(job, failure_of(error)) from error
+
+
+def _without_hub(job: Job, failure: Failure) -> TenantError:
+    message = f"Tenant {job.tenant.tenant_id}: the shared mailbox could not be read. {failure.message}"
+    return TenantError(message, hint=failure.hint, code=failure.code)
 
 
 async def _observe_all(job: Job, replicas: Sequence[Replica], eyes: Eyes) -> list[Observation | Unreadable]:

@@ -46,7 +46,9 @@ class Eyes:
             whole = await self.job.services.contacts.observe(replica)
             if checkpoint:
                 whole = replace(whole, duplicates=checkpoint.duplicates)
-            return await (self._learn(whole) if replica.is_hub else self._settled(whole)) if self._settles else whole
+            if not self._settles:
+                return whole
+            return await (self._learn(whole) if replica.is_hub else self._settled(whole))
 
     async def _learn(self, hub: Observation) -> Observation:
         """The hub; where nothing is remembered, what it holds is put on record as what was last agreed on."""
@@ -68,9 +70,9 @@ class Eyes:
             if not versions or not whole.items:
                 return whole
             links = await state.links(tenant_id, mailbox)
-            if not links and self.job.is_dry:
-                return whole
             if not links:
+                if self.job.is_dry:
+                    return whole
                 links = links_to_agreeing(whole, versions, self._rules)
                 await state.save_links(tenant_id, mailbox, links)
             return settle(whole, links, versions, self._rules)

@@ -108,10 +108,8 @@ class Reader:
         row = await self._calls.try_get(mailbox, queries.default_folder(mailbox), queries.prefer(), where)
         if not isinstance(row, Fault):
             return wire.row_id(row)
-        if not isinstance(error := error_for(row, where), MailboxError) or error.code not in (
-            "FolderGone",
-            "GraphError",
-        ):
+        error = error_for(row, where)
+        if not isinstance(error, MailboxError) or error.code not in _ALIAS_UNKNOWN:
             raise error
         rows = await self._calls.list(Listing(mailbox, queries.any_parent(mailbox), queries.prefer()), where)
         parents = (row.get("parentFolderId") for row in rows.values())
