@@ -1,34 +1,18 @@
 """A local storage account for the tests: Azurite, of the versions in tests/azurite/package-lock.json."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 
+from tests.npm import Program
+
 FOLDER = Path(__file__).parents[1] / "azurite"
-PROGRAM = FOLDER / "node_modules" / "azurite" / "dist" / "src" / "table" / "main.js"
+AZURITE = Program("Azurite", FOLDER, FOLDER / "node_modules" / "azurite" / "dist" / "src" / "table" / "main.js")
 ACCOUNT = "devstoreaccount1"
 # The same for everybody (learn.microsoft.com/azure/storage/common/storage-connect-azurite).
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-
-
-class MissingError(Exception):
-    """Azurite cannot be had here; the message says why."""
-
-
-def install() -> None:
-    """Have Azurite's packages; raises `MissingError`."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        raise MissingError("Azurite needs Node.js and npm, and this machine lacks them")
-    if PROGRAM.exists():
-        return
-    words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(words, cwd=FOLDER, capture_output=True, text=True, check=False)
-    if done.returncode or not PROGRAM.exists():
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise MissingError(f"npm could not install Azurite: {last}")
 
 
 @contextmanager
@@ -37,7 +21,7 @@ def running(folder: Path) -> Iterator[str]:
     port = _free_port()
     words = ["--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck", "--tablePort"]
     with subprocess.Popen(
-        ["node", str(PROGRAM), *words, str(port)],
+        ["node", str(AZURITE.file), *words, str(port)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

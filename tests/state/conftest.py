@@ -12,6 +12,7 @@ from shared.ports import StateStore
 from shared.state.memory import MemoryStateStore
 from shared.state.opening import APP_STORAGE, open_state
 from shared.state.sqlite import SqliteStateStore
+from tests.npm import MissingError
 from tests.state import azurite
 
 Connect = Callable[[], StateStore]
@@ -21,8 +22,8 @@ Connect = Callable[[], StateStore]
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A storage account's connection string."""
     try:
-        azurite.install()
-    except azurite.MissingError as reason:
+        azurite.AZURITE.install()
+    except MissingError as reason:
         pytest.skip(str(reason))
     with ExitStack() as stack:
         yield stack.enter_context(azurite.running(tmp_path_factory.mktemp("azurite")))

@@ -44,7 +44,7 @@ async def measure(place: str, store: StateStore) -> None:
 
 async def main() -> None:
     """Measure in a file, and against an Azurite of its own."""
-    azurite.install()
+    azurite.AZURITE.install()
     with tempfile.TemporaryDirectory() as folder, azurite.running(Path(folder)) as connection_string:
         await measure("file", SqliteStateStore(Path(folder) / "state.db"))
         await measure("table", open_tables(connection_string))
