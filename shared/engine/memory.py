@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from shared.engine.gather import Gathered, look_again
 from shared.engine.job import Job
 from shared.errors import StateDamagedError
-from shared.sync.cases import wanted
 from shared.sync.guard import WORTH_GUARDING
 from shared.sync.mergebase import NO_MEMORY, Link, Memory, Version
+from shared.sync.plan import Plan, reconcile
 from shared.sync.records import Checkpoint, StoredLink
 from shared.sync.replica import Observation
 from shared.sync.rules import Rules
@@ -30,12 +31,17 @@ async def checkpoints_of(job: Job) -> Mapping[str, Checkpoint]:
         return {}
 
 
-Recalled = tuple[Gathered, Memory]
-"""What was gathered, with what the memory made us look at besides, and the memory."""
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What was gathered, with what the memory made us look at besides; the memory, and the plan that both make."""
+
+    gathered: Gathered
+    memory: Memory
+    plan: Plan
 
 
 async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mapping[str, Checkpoint]) -> Recalled | None:
-    """What the run has to remember; None when the state is older than the checkpoints that were trusted.
+    """The plan with what is remembered; None when the state is older than the checkpoints that were trusted.
 
     State that cannot be read is as good as none. A hub folder that is a new one has lost nothing.
     """
@@ -51,10 +57,16 @@ async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mappin
         if is_trusting and (known is None or newest < known.newest):
             return None
         is_same_hub = known is not None and known.folder == hub.folder
-        return await _Recollection(job, versions, "" if is_same_hub else hub.mailbox).of(gathered, rules)
+        return await _Recollection(job, rules, versions, "" if is_same_hub else hub.mailbox).of(gathered)
     except StateDamagedError as error:
         await _begin_anew(job, error)
-        return (gathered, NO_MEMORY) if all(one.is_whole for one in observations) else None
+        return without_memory(job, gathered, rules) if all(one.is_whole for one in observations) else None
+
+
+def without_memory(job: Job, gathered: Gathered, rules: Rules) -> Recalled:
+    """The plan from what was read alone, which has to be all of it."""
+    plan = reconcile(gathered.hub, gathered.spokes, rules, NO_MEMORY, job.services.clock.now())
+    return Recalled(gathered, NO_MEMORY, plan)
 
 
 async def _begin_anew(job: Job, error: StateDamagedError) -> None:
@@ -72,8 +84,9 @@ class _Recollection:
     The links of the `lost` mailbox are left out: cards that stood in another folder are not gone, the folder is.
     """
 
-    def __init__(self, job: Job, versions: Mapping[SyncId, Version], lost: str) -> None:
+    def __init__(self, job: Job, rules: Rules, versions: Mapping[SyncId, Version], lost: str) -> None:
         self._job = job
+        self._rules = rules
         self._versions = versions
         self._lost = lost
         self._links: dict[tuple[str, str], Link] = {}
@@ -81,25 +94,44 @@ class _Recollection:
         self._held: dict[str, frozenset[SyncId]] = {}
         self._asked: dict[str, set[SyncId]] = {}
         self._looked: dict[str, frozenset[str]] = {}
+        self._astray: dict[str, frozenset[str]] = {}
 
-    async def of(self, gathered: Gathered, rules: Rules) -> Recalled:
+    async def of(self, gathered: Gathered) -> Recalled:
+        """Plan, ask for what the plan did not know, and plan again, until there is no such thing."""
         if not self._versions:
-            return gathered, NO_MEMORY
+            return without_memory(self._job, gathered, self._rules)
+        now = self._job.services.clock.now()
         for observation in (gathered.hub, *gathered.spokes):
             await self._keep(await self._links_for(observation))
         memory = Memory(self._versions, self._links, self._held)
         while True:
-            found = wanted(gathered.hub, gathered.spokes, rules, memory)
-            items = {mailbox: ids - self._looked.get(mailbox, frozenset()) for mailbox, ids in found.items.items()}
-            items = {mailbox: ids for mailbox, ids in items.items() if ids}
-            if not await self._ask(found.links) and not items:
-                return gathered, memory
-            gathered = await look_again(self._job, gathered, items)
-            for observation in (gathered.hub, *gathered.spokes):
-                mailbox = observation.replica.mailbox
-                self._looked[mailbox] = self._looked.get(mailbox, frozenset()) | items.get(mailbox, frozenset())
-                if mailbox in items and mailbox not in self._held:
-                    await self._hold(observation)
+            plan = reconcile(gathered.hub, gathered.spokes, self._rules, memory, now)
+            is_new = await self._ask(plan.wanted.links)
+            items = self._unseen(gathered, plan.wanted.items)
+            if not is_new and not items:
+                return Recalled(gathered, memory, plan)
+            gathered = await self._look(gathered, items)
+
+    def _unseen(self, gathered: Gathered, wanted: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+        """What was not looked at yet of the wanted items, and of those that a link without a base names."""
+        found: dict[str, frozenset[str]] = {}
+        for observation in (gathered.hub, *gathered.spokes):
+            mailbox = observation.replica.mailbox
+            astray = self._astray.get(mailbox, frozenset()) - _told(observation)
+            ids = (wanted.get(mailbox, frozenset()) | astray) - self._looked.get(mailbox, frozenset())
+            if ids and not observation.is_whole:
+                found[mailbox] = ids
+        return found
+
+    async def _look(self, gathered: Gathered, items: Mapping[str, frozenset[str]]) -> Gathered:
+        """What was gathered with these items; strangers may be among them, so what else their mailbox holds matters."""
+        gathered = await look_again(self._job, gathered, items)
+        for observation in (gathered.hub, *gathered.spokes):
+            mailbox = observation.replica.mailbox
+            self._looked[mailbox] = self._looked.get(mailbox, frozenset()) | items.get(mailbox, frozenset())
+            if mailbox in items and mailbox not in self._held:
+                await self._hold(observation)
+        return gathered
 
     async def _ask(self, links: Mapping[str, frozenset[SyncId]]) -> bool:
         """Bring in links that were not asked for yet; whether there were any."""
@@ -126,6 +158,8 @@ class _Recollection:
         links = await state.links_of_items(tenant_id, mailbox, sorted(told))
         if not observation.is_settled:
             strangers = {item.item_id for item in observation.items} - {link.item_id for link in links}
+            if strangers and not self._rules.update_existing:
+                return await state.links(tenant_id, mailbox)
             if strangers or len(observation.removed) >= WORTH_GUARDING:
                 await self._hold(observation)
         return links
@@ -144,7 +178,7 @@ class _Recollection:
         return [link for link in await state.links(tenant_id, mailbox) if link.sync_id in asked]
 
     async def _keep(self, stored: Iterable[StoredLink]) -> None:
-        """Add links; one whose base is not to be had is left out: its card is paired and compared anew."""
+        """Add links; one whose base is not to be had is left out: its card is read, paired and compared anew."""
         links = list(stored)
         behind = {link.sync_id for link in links if link.base not in self._bases}
         for sync_id in sorted(behind):
@@ -152,8 +186,12 @@ class _Recollection:
             self._bases |= {version.number: version for version in history}
         for one in links:
             base = self._bases.get(one.base)
-            if base and base.sync_id == one.sync_id and one.mailbox != self._lost:
+            if one.mailbox == self._lost:
+                continue
+            if base and base.sync_id == one.sync_id:
                 self._links[one.mailbox, one.item_id] = _link(one, base)
+            else:
+                self._astray[one.mailbox] = self._astray.get(one.mailbox, frozenset()) | {one.item_id}
 
 
 def _told(observation: Observation) -> set[str]:

@@ -3,13 +3,12 @@
 from shared.config.model import PairByEmail, Tenant
 from shared.engine.gather import gather
 from shared.engine.job import Job
-from shared.engine.memory import checkpoints_of, recall
+from shared.engine.memory import checkpoints_of, recall, without_memory
 from shared.engine.options import RunOptions
 from shared.engine.scribe import Scribe
 from shared.engine.write import Writer
 from shared.ports import TenantServices
-from shared.sync.mergebase import NO_MEMORY
-from shared.sync.plan import NOTHING_TO_DO, reconcile
+from shared.sync.plan import NOTHING_TO_DO
 from shared.sync.progress import is_quiet, newest_of
 from shared.sync.report import GraphCounts, TenantReport
 from shared.sync.rules import Deletions, Rules
@@ -30,15 +29,14 @@ async def sync_tenant(job: Job) -> TenantReport:
     if recalled is None:
         gathered = await gather(job, rules, None)
         job.course.check()
-        recalled = await recall(job, gathered, rules, checkpoints) or (gathered, NO_MEMORY)
-    gathered, memory = recalled
-    plan = reconcile(gathered.hub, gathered.spokes, rules, memory, job.services.clock.now())
+        recalled = await recall(job, gathered, rules, checkpoints) or without_memory(job, gathered, rules)
+    gathered, plan = recalled.gathered, recalled.plan
     plan = plan if job.only is None else plan.about(job.only)
     scribe = Scribe(job, gathered, plan)
     if job.is_dry:
         return scribe.planned(_counts(job.services))
     writer = Writer(job, rules, gathered, checkpoints)
-    await writer.record(plan, memory)
+    await writer.record(plan, recalled.memory)
     hub = await writer.write_hub(plan)
     spokes = await writer.scatter(plan, hub)
     return scribe.report(hub, spokes, _counts(job.services))

@@ -1,8 +1,7 @@
 """Which contacts a run is concerned with, and what is known of each before anything is decided."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from shared.sync.contact import Contact
 from shared.sync.guard import counts_as_deletion, removals
@@ -12,8 +11,6 @@ from shared.sync.pairing import Cards, Pairing, pair
 from shared.sync.replica import Item, Observation
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +33,6 @@ class Case:
     def is_spoken_for(self) -> bool:
         """Whether somebody has said something of it since the base: an edit beats a deletion."""
         return bool(self.merged.words) or self.is_put_back
-
-    @property
-    def moves(self) -> bool:
-        """Whether all replicas have to hear of it: it is new, changed, gone somewhere, or told anew after a loser."""
-        if self.current is None or self.removed_from or self.losers:
-            return True
-        return self.is_put_back or bool(self.merged.contact.differing(self.current.contact))
 
     @property
     def stays_deleted(self) -> bool:
@@ -82,12 +72,10 @@ def examine(hub: Observation, spokes: Sequence[Observation], rules: Rules, memor
 
 def _behind(observations: Iterable[Observation], memory: Memory) -> set[SyncId]:
     """The contacts that some replica may not hold as they are."""
-    behind: set[SyncId] = set()
-    for observation in observations:
-        lowest = 0 if observation.is_whole else observation.watermark + 1
-        behind |= {sync_id for sync_id, version in memory.versions.items() if version.number >= lowest}
-        behind |= set(observation.pending) & memory.versions.keys()
-    return behind
+    pending = {sync_id for observation in observations for sync_id in observation.pending}
+    oldest = min(0 if observation.is_whole else observation.watermark + 1 for observation in observations)
+    newer = {sync_id for sync_id, version in memory.versions.items() if version.number >= oldest}
+    return newer | pending & memory.versions.keys()
 
 
 def _cases(sync_ids: Iterable[SyncId], findings: Findings, hub: str, memory: Memory) -> Iterator[Case]:
@@ -109,35 +97,3 @@ def _loses(card: Contact, contact: Contact, link: Link | None) -> bool:
     """Whether a value is overwritten that nobody remembers: any, or of a card with a base what differs from that."""
     told = card.differing(link.ancestor()) if link else card.fields.keys()
     return any(name in told and contact.get(name) != value for name, value in card.fields.items())
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What has to be known besides, by mailbox: the links to these contacts, and these items as they are now."""
-
-    links: Mapping[str, frozenset[SyncId]]
-    items: Mapping[str, frozenset[str]]
-
-
-def wanted(hub: Observation, spokes: Sequence[Observation], rules: Rules, memory: Memory) -> Wanted:
-    """What has to be known before the run can be planned: a replica that was read whole tells all by itself.
-
-    Wanted are the links to contacts that move, and the duplicates of those: one may be the contact's card from now on,
-    or a contact of its own.
-    """
-    findings = examine(hub, spokes, rules, memory)
-    moving = {case.sync_id for case in findings.cases if case.moves}
-    links: dict[str, frozenset[SyncId]] = {}
-    items: dict[str, frozenset[str]] = {}
-    for one in (hub, *spokes):
-        if not one.is_whole:
-            mailbox = one.replica.mailbox
-            known = {link.sync_id for link in memory.links.values() if link.mailbox == mailbox}
-            links[mailbox] = frozenset((moving | _behind([one], memory)) - known)
-            unread = one.unread_duplicates.items()
-            items[mailbox] = frozenset(item_id for item_id, card in unread if card.sync_id in moving)
-    return Wanted(_without_empty(links), _without_empty(items))
-
-
-def _without_empty(sets: Mapping[str, frozenset[T]]) -> dict[str, frozenset[T]]:
-    return {mailbox: members for mailbox, members in sets.items() if members}

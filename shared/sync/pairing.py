@@ -197,10 +197,12 @@ class _Pairs:
             if not version.is_deleted:
                 theirs = faces.setdefault(sync_id, {})
                 theirs.setdefault(self._hub, next(iter(theirs.values()), version.contact))
+        unread = {(link.sync_id, link.mailbox): link.ancestor() for link in self._memory.links.values()}
         for sync_id, mailbox in self._reserved:
             theirs = faces.get(sync_id, {})
             if self._hub in theirs:
-                theirs.setdefault(mailbox, theirs[self._hub])
+                face = theirs[self._hub] if self._rules.update_existing else unread.get((sync_id, mailbox))
+                theirs.setdefault(mailbox, face or theirs[self._hub])
 
     def _copies(self, spare: Iterable[_Claim], faces: Faces) -> Iterator[Item]:
         """People copy cards: a copy made into somebody else goes free, any other is a duplicate."""

@@ -35,6 +35,18 @@ from shared.sync.stamp import Stamp, SyncId
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a plan took for not there without knowing, by mailbox: links to contacts, and duplicates of what moves.
+
+    A duplicate may be the contact's card from now on, or a contact of its own. The plan is one to carry out once all of
+    this was asked for.
+    """
+
+    links: Mapping[str, frozenset[SyncId]]
+    items: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that one tenant's run shall write, and what it leaves alone.
 
@@ -52,6 +64,7 @@ class Plan:
     pairing: Pairing
     refusal: Refusal | None
     gathered: int
+    wanted: Wanted
     held: frozenset[str] = frozenset()
 
     @property
@@ -95,7 +108,9 @@ def _about(links: Iterable[StoredLink], sync_ids: frozenset[SyncId]) -> tuple[St
     return tuple(link for link in links if link.sync_id in sync_ids)
 
 
-NOTHING_TO_DO: Final = Plan(Part(), Scatter((), {}, NO_MEMORY, Rules("")), (), {}, (), (), NOBODY, None, 0)
+NOTHING_TO_DO: Final = Plan(
+    Part(), Scatter((), {}, NO_MEMORY, Rules("")), (), {}, (), (), NOBODY, None, 0, Wanted({}, {})
+)
 """The plan of a quiet run."""
 
 
@@ -114,7 +129,8 @@ def reconcile(hub: Observation, spokes: Sequence[Observation], rules: Rules, mem
         elif case.current and refusal is None and _may_delete(case.current, rules):
             desk.delete(case, case.current, occupied)
     held = [case.removed_from for case in findings.cases if refusal and case.sync_id in doomed]
-    return replace(desk.plan(findings.pairing, refusal), held=frozenset[str]().union(*held))
+    gone = {case.sync_id for case in findings.cases if case.removed_from}
+    return replace(desk.plan(findings.pairing, refusal, gone), held=frozenset[str]().union(*held))
 
 
 def _may_delete(current: Version, rules: Rules) -> bool:
@@ -140,7 +156,7 @@ class _Desk:
         self._links: dict[str, list[StoredLink]] = {}
         self._conflicts: list[Conflict] = []
 
-    def plan(self, pairing: Pairing, refusal: Refusal | None) -> Plan:
+    def plan(self, pairing: Pairing, refusal: Refusal | None, gone: set[SyncId]) -> Plan:
         links = {mailbox: tuple(links) for mailbox, links in self._links.items()}
         linked = {(link.mailbox, link.sync_id): link for link in self._memory.links.values()}
         scatter = Scatter(self._decisions, self._observed, self._memory, self._rules, links, linked)
@@ -155,7 +171,17 @@ class _Desk:
             pairing=pairing,
             refusal=refusal,
             gathered=self._gathered(hub.operations),
+            wanted=self._wanted(scatter, gone),
         )
+
+    def _wanted(self, scatter: Scatter, gone: set[SyncId]) -> Wanted:
+        moving = gone | {version.sync_id for version in self._versions}
+        links = {mailbox: scatter.unknown(one) for mailbox, one in self._observed.items()}
+        items = {
+            mailbox: frozenset(item_id for item_id, card in one.unread_duplicates.items() if card.sync_id in moving)
+            for mailbox, one in self._observed.items()
+        }
+        return Wanted(links, items)
 
     def _gathered(self, operations: Iterable[Operation]) -> int:
         """How many spokes' cards of kept contacts the hub agrees with."""

@@ -4,7 +4,7 @@ All parts together are as many operations as there are contacts times mailboxes;
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from shared.sync.cases import Case
@@ -53,6 +53,21 @@ class Scatter:
     rules: Rules
     links: Mapping[str, tuple[StoredLink, ...]] = field(default_factory=lambda: MappingProxyType({}))
     linked: Mapping[tuple[str, SyncId], Link] = field(default_factory=lambda: MappingProxyType({}))
+
+    def unknown(self, observation: Observation) -> frozenset[SyncId]:
+        """The contacts that a part is about without knowing the card: whether there is one has to be asked for first.
+
+        A replica that was read whole shows all that it has.
+        """
+        mailbox, pending = observation.replica.mailbox, frozenset(observation.pending)
+        return frozenset(
+            decision.case.sync_id
+            for decision in (() if observation.is_whole else self.decisions)
+            if (decision.version.number > observation.watermark or decision.case.sync_id in pending)
+            and mailbox not in decision.case.cards
+            and mailbox not in decision.occupied
+            and (mailbox, decision.case.sync_id) not in self.linked
+        )
 
     def part(self, replica: Replica) -> Part:
         """The replica's part; the same each time that it is asked for."""
@@ -106,10 +121,13 @@ class _PartMaker:
         if differing:
             fields = {name: version.contact.get(name) for name in sorted(differing)}
             return UpdateContact(self._replica, version, stamp, card, fields, known)
-        self._remember(card, version, known)
-        if lacks_stamp(card, version.sync_id):
-            return StampContact(self._replica, version, stamp, card, known)
-        return None
+        if not lacks_stamp(card, version.sync_id):
+            self._remember(card, version, known)
+            return None
+        if not self._rules.update_existing and not known:
+            # Its marker is forgotten: a stamp that fails is made good when the card is told again.
+            self.links.append(replace(link_as_it_is(card, version), change_marker=""))
+        return StampContact(self._replica, version, stamp, card, known)
 
     def _delete(self, decision: Decision, link: Link | None) -> None:
         """Cards that nobody remembers, or that are private, stay; of what was undone, so do the people's own cards."""

@@ -70,6 +70,8 @@ def _is_settled(item: Item, link: StoredLink, version: Version | None, rules: Ru
     """Whether the card is the remembered one, untouched, open, stamped, and at the newest version."""
     if version is None or version.is_deleted or link.base != version.number or link.is_withheld:
         return False
+    if link.residue and not rules.update_existing:
+        return False  # it was left as it was, and pairing goes by what it holds
     if link.change_marker != item.change_marker or lacks_stamp(item, link.sync_id) or rules.withholds(item):
         return False
     return not item.contact.differing(version.contact.bent_by(link.residue))

@@ -5,7 +5,7 @@ import pytest
 from shared.engine.options import RunOptions
 from shared.state.memory import MemoryStateStore
 from shared.sync.stamp import read_stamp
-from tests.emulator import Emulator
+from tests.emulator import Answer, Emulator, Fault
 from tests.emulator.generator import populate
 from tests.engine.office import Office, person, written
 
@@ -342,3 +342,30 @@ async def test_an_old_duplicate_brings_no_deleted_contact_back(office: Office) -
     office.box("ann").edit_contact(copy, {"mobilePhone": "2"})
     await office.run(DeletePolicy="hub")
     assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
+
+
+async def test_with_update_existing_off_nobody_gets_a_second_card(office: Office) -> None:
+    """The hub's card is the contact, even where a later word says what was current: no quiet mailbox is doubled."""
+    await company_of(office, "Grace")
+    await office.run()
+    edit(office, "hub", "Grace", mobilePhone="2")
+    for _ in range(2):
+        await office.run(UpdateExisting=False)
+        office.emulator.clock.advance(HOUR)
+    edit(office, "hub", "Grace", mobilePhone=None)
+    edit(office, "bob", "Grace", mobilePhone="2")
+    assert written(await office.report(UpdateExisting=False)) == 0
+    assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
+
+
+async def test_a_stamp_that_failed_is_made_good_by_the_next_run(office: Office) -> None:
+    """A card of the hub's own that could not be stamped is told again, and not taken for an echo."""
+    await company_of(office, "Grace")
+    await office.run()
+    office.box("hub").add_contact(person("Ada", "ada@x.org"), folder="All Contacts")
+    office.emulator.faults.add(Fault(action=Answer(412), method="PATCH", mailbox="hub@contoso.com", count=2))
+    await office.run()
+    office.emulator.clock.advance(HOUR)
+    await office.run()
+    assert all(office.names(name) == ["Ada", "Grace"] for name in EVERYBODY)
+    assert read_stamp(office.card("hub", "Ada")["personalNotes"])[1] is not None

@@ -68,6 +68,8 @@ class Mailroom:
         self.generation = 0
         self.trouble: Trouble = _nothing
         self.writes = 0
+        self.doubles: list[tuple[str, str]] = []
+        """Where a card was created although the mailbox had an open one of that contact, and of which."""
         self._numbers = 0
         self._seconds = 0
 
@@ -184,6 +186,8 @@ class Mailroom:
     async def create(self, replica: Replica, draft: Draft) -> Item:
         with _Told(self, "create", replica):
             moment = self._moment()
+            if any(one.marker == draft.marker and not one.private for one in self._items(replica)):
+                self.doubles.append((replica.mailbox, str(draft.marker)))
             item = Item(replica.mailbox, self._number("item"), "", Contact({}), moment, moment)
             return self._write(item, draft)
 

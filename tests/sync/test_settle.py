@@ -5,7 +5,6 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sync.cases import wanted
 from shared.sync.contact import Contact
 from shared.sync.draft import planned_fields
 from shared.sync.mergebase import Link, Memory, Version
@@ -118,7 +117,7 @@ def test_a_settled_reading_plans_the_same(table: dict[str, list[str]]) -> None:
     held = {one.replica.mailbox: one.held for one in settled}
     told = {item_id for one in settled for item_id in (*(item.item_id for item in one.items), *one.removed)}
     links = base + [link for link in stored if link.item_id in told]
-    asked = wanted(hub, settled, RULES, memory_of(links, held)).links
+    asked = reconcile(hub, settled, RULES, memory_of(links, held), at(100)).wanted.links
     links += [link for link in stored if link.sync_id in asked.get(link.mailbox, ()) and link not in links]
     left = reconcile(hub, settled, RULES, memory_of(links, held), at(100))
     assert described(left) == described(whole)
