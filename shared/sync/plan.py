@@ -89,7 +89,7 @@ class Plan:
 
     def about(self, sync_ids: frozenset[SyncId]) -> "Plan":
         """The part of the plan that is about these contacts."""
-        decisions = [one for one in self.scattering.decisions if one.case.sync_id in sync_ids]
+        decisions = [one for one in self.scattering.decisions if one.sync_id in sync_ids]
         links = {box: _about(links, sync_ids) for box, links in self.scattering.links.items()}
         return replace(
             self,
@@ -165,7 +165,7 @@ class _Desk:
             hub=hub,
             scattering=scatter,
             replicas=tuple(self._spokes),
-            contacts={one.case.sync_id: one.version for one in self._decisions},
+            contacts={one.sync_id: one.version for one in self._decisions},
             versions=tuple(self._versions),
             conflicts=tuple(self._conflicts),
             pairing=pairing,
@@ -186,8 +186,8 @@ class _Desk:
     def _gathered(self, operations: Iterable[Operation]) -> int:
         """How many spokes' cards of kept contacts the hub agrees with."""
         written = {one.version.sync_id for one in operations if isinstance(one, CreateContact | UpdateContact)}
-        kept = (one.case for one in self._decisions if not one.version.is_deleted)
-        return sum(len(case.cards.keys() - {self._hub.mailbox}) for case in kept if case.sync_id not in written)
+        kept = (one for one in self._decisions if not one.version.is_deleted)
+        return sum(len(one.cards.keys() - {self._hub.mailbox}) for one in kept if one.sync_id not in written)
 
     def withhold(self, items: Iterable[Item]) -> None:
         """Remember which mirrored cards are private now, for they are not read again until they change."""
@@ -204,7 +204,7 @@ class _Desk:
         is_kept = not is_frozen and self._keep_losers(case, occupied)
         version = self._version(case, contact, is_told_anew=is_kept)
         self._conflicts += () if is_frozen else case.merged.conflicts
-        self._decisions.append(Decision(case, version, self._stamp(case, version), occupied))
+        self._decide(case, version, self._stamp(case, version), occupied)
 
     def delete(self, case: Case, current: Version, occupied: frozenset[str]) -> None:
         """Decide that a contact goes, or is gone."""
@@ -212,7 +212,10 @@ class _Desk:
         if not current.is_deleted:
             by = min(case.removed_from, key=lambda mailbox: (mailbox != self._hub.mailbox, mailbox))
             version = self._next(replace(current, at=self._now, by=by, is_deleted=True))
-        self._decisions.append(Decision(case, version, Stamp(case.sync_id), occupied))
+        self._decide(case, version, Stamp(case.sync_id), occupied)
+
+    def _decide(self, case: Case, version: Version, stamp: Stamp, occupied: frozenset[str]) -> None:
+        self._decisions.append(Decision(version, stamp, case.cards, case.removed_from, occupied))
 
     def _keep_losers(self, case: Case, occupied: frozenset[str]) -> bool:
         """Put cards that lose a value into the history whole, before they are overwritten; whether there were any."""

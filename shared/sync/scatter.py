@@ -3,14 +3,14 @@
 All parts together are as many operations as there are contacts times mailboxes; one part is one mailbox's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from shared.sync.cases import Case
 from shared.sync.links import link_as_it_is, link_to
 from shared.sync.mergebase import Link, Memory, Version
 from shared.sync.operations import CreateContact, DeleteContact, Operation, StampContact, UpdateContact, lacks_stamp
+from shared.sync.pairing import Cards
 from shared.sync.records import StoredLink
 from shared.sync.replica import Item, Observation, Replica
 from shared.sync.rules import Rules
@@ -21,13 +21,29 @@ from shared.sync.stamp import Stamp, SyncId
 class Decision:
     """What shall become of one contact: all replicas hold `version`, or, if that is deleted, none does.
 
-    `occupied` are the mailboxes that are left as they are.
+    `cards` are those that were read, by mailbox, `removed_from` the mailboxes where a card of it is gone, `occupied`
+    those that are left as they are.
     """
 
-    case: Case
     version: Version
     stamp: Stamp
-    occupied: frozenset[str]
+    cards: Cards
+    removed_from: frozenset[str] = frozenset()
+    occupied: frozenset[str] = frozenset()
+
+    @property
+    def sync_id(self) -> SyncId:
+        """The contact's."""
+        return self.version.sync_id
+
+    def within(self, mailboxes: Container[str]) -> "Decision":
+        """What of the decision concerns these mailboxes."""
+        return replace(
+            self,
+            cards={mailbox: card for mailbox, card in self.cards.items() if mailbox in mailboxes},
+            removed_from=frozenset(one for one in self.removed_from if one in mailboxes),
+            occupied=frozenset(one for one in self.occupied if one in mailboxes),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +77,12 @@ class Scatter:
         """
         mailbox, pending = observation.replica.mailbox, frozenset(observation.pending)
         return frozenset(
-            decision.case.sync_id
+            decision.sync_id
             for decision in (() if observation.is_whole else self.decisions)
-            if (decision.version.number > observation.watermark or decision.case.sync_id in pending)
-            and mailbox not in decision.case.cards
+            if (decision.version.number > observation.watermark or decision.sync_id in pending)
+            and mailbox not in decision.cards
             and mailbox not in decision.occupied
-            and (mailbox, decision.case.sync_id) not in self.linked
+            and (mailbox, decision.sync_id) not in self.linked
         )
 
     def part(self, replica: Replica) -> Part:
@@ -93,7 +109,7 @@ class _PartMaker:
         self._rules = scatter.rules
 
     def add(self, decision: Decision) -> None:
-        link = self._linked.get((self._replica.mailbox, decision.case.sync_id))
+        link = self._linked.get((self._replica.mailbox, decision.sync_id))
         if decision.version.is_deleted:
             self._delete(decision, link)
         elif self._is_concerned(decision, link):
@@ -104,18 +120,18 @@ class _PartMaker:
 
     def _is_concerned(self, decision: Decision, link: Link | None) -> bool:
         """Whether the replica may not hold this version; what it holds unread is remembered."""
-        mailbox, case = self._replica.mailbox, decision.case
-        if link and link.is_withheld and mailbox not in case.cards:
+        mailbox = self._replica.mailbox
+        if link and link.is_withheld and mailbox not in decision.cards:
             return False
         if self._observed.is_whole or decision.version.number > self._observed.watermark:
             return True
-        return case.sync_id in self._pending or mailbox in case.cards or mailbox in case.removed_from
+        return decision.sync_id in self._pending or mailbox in decision.cards or mailbox in decision.removed_from
 
     def _operation(self, decision: Decision, link: Link | None) -> Operation | None:
-        case, version, stamp = decision.case, decision.version, decision.stamp
-        card = self._card(case, link)
+        version, stamp = decision.version, decision.stamp
+        card = self._card(decision, link)
         if card is None:
-            return CreateContact(self._replica, version, stamp, self._replica.mailbox in case.removed_from)
+            return CreateContact(self._replica, version, stamp, self._replica.mailbox in decision.removed_from)
         known = self._memory.link(card)
         differing = _differing(card, version, known) if self._rules.update_existing else frozenset()
         if differing:
@@ -131,15 +147,15 @@ class _PartMaker:
 
     def _delete(self, decision: Decision, link: Link | None) -> None:
         """Cards that nobody remembers, or that are private, stay; of what was undone, so do the people's own cards."""
-        item, version = self._card(decision.case, link), decision.version
+        item, version = self._card(decision, link), decision.version
         is_left = link is not None and (link.is_withheld or (version.is_undone and not link.is_ours))
         if item and link and not is_left:
             self.operations.append(DeleteContact(self._replica, version, decision.stamp, item, link))
 
-    def _card(self, case: Case, link: Link | None) -> Item | None:
+    def _card(self, decision: Decision, link: Link | None) -> Item | None:
         """The contact's card there: as it was read, else as it is remembered, None if there is none."""
-        card = case.cards.get(self._replica.mailbox)
-        if card or link is None or self._replica.mailbox in case.removed_from:
+        card = decision.cards.get(self._replica.mailbox)
+        if card or link is None or self._replica.mailbox in decision.removed_from:
             return card
         return _remembered(link)
 
