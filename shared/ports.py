@@ -216,6 +216,18 @@ class StateStore(Protocol):
     async def prune_runs(self, tenant_id: str, before: datetime) -> int:
         """Forget runs that began before that, with their reports; tells how many."""
 
+    async def put_parcel(self, tenant_id: str, run_id: str, name: str, data: bytes) -> bool:
+        """Keep what one step of a run hands to the next, a JSON object; false, and nothing done, if the name is taken.
+
+        Steps are delivered more than once: the first one's parcel is the one that everybody sees.
+        """
+
+    async def parcel(self, tenant_id: str, run_id: str, name: str) -> bytes | None:
+        """A run's parcel, None while there is none of that name."""
+
+    async def forget_parcels(self, tenant_id: str, but: str = "") -> None:
+        """Forget the parcels of all runs of a tenant, `but` this one's."""
+
     async def forget_tenant(self, tenant_id: str) -> None:
         """Remove everything of a tenant."""
 

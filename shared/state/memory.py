@@ -16,6 +16,7 @@ class _Tenant:
     links: dict[str, dict[SyncId, StoredLink]] = field(default_factory=dict)
     versions: dict[int, Version] = field(default_factory=dict)
     runs: dict[str, RunRecord] = field(default_factory=dict)
+    parcels: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def newest(self) -> dict[SyncId, Version]:
         """The newest version of each contact."""
@@ -118,6 +119,19 @@ class MemoryStateStore:
         for run_id in old:
             del runs[run_id]
         return len(old)
+
+    async def put_parcel(self, tenant_id: str, run_id: str, name: str, data: bytes) -> bool:
+        parcels = self._of(tenant_id).parcels
+        is_new = (run_id, name) not in parcels
+        parcels.setdefault((run_id, name), data)
+        return is_new
+
+    async def parcel(self, tenant_id: str, run_id: str, name: str) -> bytes | None:
+        return self._of(tenant_id).parcels.get((run_id, name))
+
+    async def forget_parcels(self, tenant_id: str, but: str = "") -> None:
+        tenant = self._of(tenant_id)
+        tenant.parcels = {place: data for place, data in tenant.parcels.items() if place[0] == but}
 
     async def forget_tenant(self, tenant_id: str) -> None:
         self._tenants.pop(tenant_id, None)

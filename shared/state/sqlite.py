@@ -28,7 +28,8 @@ _PRUNE = (
     " AND number NOT IN (SELECT MAX(number) FROM versions WHERE tenant = ?1 GROUP BY sync_id)"
     " AND number NOT IN (SELECT base FROM links WHERE tenant = ?1)"
 )
-_TABLES = ("leases", "checkpoints", "links", "versions", "runs")
+_PUT_PARCEL = "INSERT OR IGNORE INTO parcels (tenant, run_id, name, data) VALUES (?, ?, ?, ?)"
+_TABLES = ("leases", "checkpoints", "links", "versions", "runs", "parcels")
 
 
 class SqliteStateStore:
@@ -160,6 +161,20 @@ class SqliteStateStore:
             return db.execute(condition, (tenant_id, _text(before))).rowcount
 
         return await self._file.do(work, write=True)
+
+    async def put_parcel(self, tenant_id: str, run_id: str, name: str, data: bytes) -> bool:
+        row = (tenant_id, run_id, name, data)
+        return await self._file.do(lambda db: db.execute(_PUT_PARCEL, row).rowcount == 1, write=True)
+
+    async def parcel(self, tenant_id: str, run_id: str, name: str) -> bytes | None:
+        query = "SELECT data FROM parcels WHERE tenant = ? AND run_id = ? AND name = ?"
+        return next(iter(await self._all(query, (tenant_id, run_id, name), bytes)), None)
+
+    async def forget_parcels(self, tenant_id: str, but: str = "") -> None:
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM parcels WHERE tenant = ? AND run_id <> ?", (tenant_id, but))
+
+        await self._file.do(work, write=True)
 
     async def forget_tenant(self, tenant_id: str) -> None:
         def work(db: sqlite3.Connection) -> None:

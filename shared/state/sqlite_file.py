@@ -41,6 +41,12 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_start ON runs (tenant, started_at);
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_SCHEMA_VERSION}"""
+# Beside the schema's version, so that an older release takes the file for its own: it has no need of them.
+_PARCELS: Final = """
+CREATE TABLE IF NOT EXISTS parcels (
+    tenant TEXT, run_id TEXT, name TEXT, data BLOB NOT NULL,
+    PRIMARY KEY (tenant, run_id, name)
+) WITHOUT ROWID"""
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _TROUBLES: Final = {
     sqlite3.SQLITE_BUSY: ("is busy: another process keeps it locked", "End the other process, or try again"),
@@ -121,6 +127,8 @@ class SqliteFile:
             if _pragma(connection, "user_version") == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
+            if not (self._read_only and self._path.exists()):
+                connection.execute(_PARCELS)
 
     def _refuse_foreign(self, connection: sqlite3.Connection) -> None:
         """Neither touch another program's database nor guess at the tables of a newer release."""

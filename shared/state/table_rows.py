@@ -58,7 +58,12 @@ def key(identifier: str) -> str:
 
 def digest(identifier: str) -> str:
     """A short text that stands for an id in a filter."""
-    return hashlib.sha256(identifier.encode()).hexdigest()
+    return digest_of(identifier.encode())
+
+
+def digest_of(data: bytes) -> str:
+    """A short text that stands for a value."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def number_key(number: int) -> str:

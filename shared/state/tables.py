@@ -10,6 +10,8 @@
 | | `s.SyncId.number` | which versions a contact has |
 | `tenant.runs` | latest first | a run without its report |
 | `tenant.report.run` | `report` | a run with its report |
+| `tenant.parcels.run` | name | which parcel is the one of that name |
+| | `name.digest` | a parcel |
 
 The lease alone is written conditionally, by change marker; all else is written by the run that holds it.
 """
@@ -20,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from shared.errors import StateError
 from shared.state import codec
 from shared.state.table_client import Table
-from shared.state.table_rows import Row, digest, extra_keys, key, number_key, rows, value, values
+from shared.state.table_rows import Row, digest, digest_of, extra_keys, key, number_key, rows, value, values
 from shared.sync.mergebase import Version
 from shared.sync.records import Checkpoint, Holder, RunRecord, StoredLink
 from shared.sync.stamp import SyncId
@@ -167,14 +169,37 @@ class TableStateStore:
         await self._table.erase(f"{tenant}.runs", [row.key for row in old])
         return len(runs)
 
+    async def put_parcel(self, tenant_id: str, run_id: str, name: str, data: bytes) -> bool:
+        partition = _parcels_of(tenant_id, run_id)
+        if await self._table.read(partition, key(name)):
+            return False
+        # A parcel may need several rows, and only one can be written conditionally: the one that names the others.
+        place = f"{key(name)}.{digest_of(data)}"
+        await self._table.write([rows(partition, place, data)])
+        return await self._table.insert(Row(partition, key(name), {"Place": place}))
+
+    async def parcel(self, tenant_id: str, run_id: str, name: str) -> bytes | None:
+        partition = _parcels_of(tenant_id, run_id)
+        found = await self._table.read(partition, key(name))
+        if found is None:
+            return None
+        heads = await self._table.read_each(partition, [found[0].text("Place")])
+        return next((data for _, data in values(await self._whole(heads))), None)
+
+    async def forget_parcels(self, tenant_id: str, but: str = "") -> None:
+        await self._forget(f"{key(tenant_id)}.parcels", kept=_parcels_of(tenant_id, but))
+
     async def forget_tenant(self, tenant_id: str) -> None:
-        tenant = key(tenant_id)
-        condition = f"PartitionKey ge '{tenant}.' and PartitionKey lt '{tenant}/'"
+        await self._forget(key(tenant_id))
+
+    async def _forget(self, prefix: str, kept: str = "") -> None:
+        """Erase all partitions whose name goes on from here, but for one."""
+        condition = f"PartitionKey ge '{prefix}.' and PartitionKey lt '{prefix}/'"
         partitions: dict[str, list[str]] = {}
         for row in await self._table.query(condition, ["Parts"]):
             partitions.setdefault(row.partition, []).append(row.key)
-        for partition, keys in partitions.items():
-            await self._table.erase(partition, keys)
+        for partition in partitions.keys() - {kept}:
+            await self._table.erase(partition, partitions[partition])
 
     async def close(self) -> None:
         await self._table.close()
@@ -238,6 +263,10 @@ def _links_of(tenant_id: str, mailbox: str) -> str:
 
 def _versions_of(tenant_id: str) -> str:
     return f"{key(tenant_id)}.versions"
+
+
+def _parcels_of(tenant_id: str, run_id: str) -> str:
+    return f"{key(tenant_id)}.parcels.{key(run_id)}"
 
 
 def _link_rows(partition: str, link: StoredLink) -> list[Row]:

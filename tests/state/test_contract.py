@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from secrets import token_hex
 from uuid import uuid4
 
 import pytest
@@ -395,3 +396,47 @@ async def test_forgetting_a_tenant_leaves_the_others(store: StateStore, tenant: 
         assert len(await store.checkpoints(one)) == len(await store.links(one, "m1")) == 1
         assert len(await store.versions_since(one, 0)) == len(await store.runs(one)) == 1
         assert await store.acquire_lease(one, holder("b"), at(0), 60) == holder("a")
+
+
+class TestParcels:
+    """What one step of a run hands to the next."""
+
+    async def test_the_first_of_a_name_stays(self, connect: Connect, tenant: str) -> None:
+        """A step that is delivered twice changes nothing for those who have seen what it handed over."""
+        first, second = connect(), connect()
+        assert await first.put_parcel(tenant, "run-1", "shard 1", b'{"items":[1]}') is True
+        assert await second.put_parcel(tenant, "run-1", "shard 1", b'{"items":[2]}') is False
+        assert await second.parcel(tenant, "run-1", "shard 1") == b'{"items":[1]}'
+
+    async def test_of_several_at_once_one_is_first(self, connect: Connect, tenant: str) -> None:
+        """All see the same one, however large it is."""
+        clients = [connect() for _ in range(4)]
+        parcels = [b'{"%d":"%b"}' % (number, token_hex(900_000).encode()) for number in range(4)]
+        puts = (one.put_parcel(tenant, "run-1", "a", parcel) for one, parcel in zip(clients, parcels, strict=True))
+        results = await asyncio.gather(*puts)
+        assert results.count(True) == 1
+        assert await clients[0].parcel(tenant, "run-1", "a") == parcels[results.index(True)]
+
+    async def test_one_that_is_not_there_is_none(self, store: StateStore, tenant: str) -> None:
+        """Nor is another run's, or another tenant's, of the same name."""
+        await store.put_parcel(tenant, "run-1", "a", b"{}")
+        assert await store.parcel(tenant, "run-1", "b") is None
+        assert await store.parcel(tenant, "run-2", "a") is None
+        assert await store.parcel(f"{tenant}0", "run-1", "a") is None
+
+    async def test_forgetting_leaves_one_run_its_own(self, store: StateStore, tenant: str) -> None:
+        """A run clears up after those before it, and after itself; nothing else of the tenant is touched."""
+        await store.save_checkpoint(tenant, checkpoint("ann"))
+        for run_id in ("run-1", "run-2", "run-3"):
+            await store.put_parcel(tenant, run_id, "a", b"{}")
+        await store.forget_parcels(tenant, but="run-2")
+        assert [await store.parcel(tenant, f"run-{n}", "a") for n in (1, 2, 3)] == [None, b"{}", None]
+        await store.forget_parcels(tenant)
+        assert await store.parcel(tenant, "run-2", "a") is None
+        assert list(await store.checkpoints(tenant)) == ["ann"]
+
+    async def test_with_the_tenant_they_go(self, store: StateStore, tenant: str) -> None:
+        """Forgetting a tenant forgets what its runs had in hand."""
+        await store.put_parcel(tenant, "run-1", "a", b"{}")
+        await store.forget_tenant(tenant)
+        assert await store.parcel(tenant, "run-1", "a") is None
