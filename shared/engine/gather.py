@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.config.model import Tenant
@@ -20,6 +20,7 @@ from shared.errors import (
     TenantError,
 )
 from shared.sync.mergebase import Versions
+from shared.sync.progress import in_force
 from shared.sync.records import Checkpoint, Quarantined
 from shared.sync.replica import Failure, Item, Observation, Replica, Unreadable
 from shared.sync.roster import Roster, User, enrol
@@ -67,7 +68,7 @@ async def gather(job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint] |
     unreadable = tuple(one for one in observed if isinstance(one, Unreadable))
     _refuse_if_all_refused(unreadable, len(observed))
     spokes = tuple(one for one in observed if isinstance(one, Observation))
-    quarantine = tuple(_quarantine((hub, *spokes), checkpoints))
+    quarantine = tuple(_quarantine((hub, *spokes), checkpoints, job.services.clock.now()))
     return Gathered(hub, spokes, unreadable, namesakes, roster.unknown, quarantine, eyes.versions)
 
 
@@ -102,12 +103,12 @@ async def _look(job: Job, observation: Observation, item_ids: Collection[str]) -
 
 
 def _quarantine(
-    observations: Sequence[Observation], checkpoints: Mapping[str, Checkpoint]
+    observations: Sequence[Observation], checkpoints: Mapping[str, Checkpoint], now: datetime
 ) -> Iterator[tuple[Replica, Quarantined]]:
     for one in observations:
         checkpoint = checkpoints.get(one.replica.mailbox)
         if checkpoint and not one.was_read_whole:
-            yield from ((one.replica, entry) for entry in checkpoint.quarantine)
+            yield from ((one.replica, entry) for entry in in_force(checkpoint.quarantine, now))
 
 
 async def _enrol(job: Job, checkpoints: Mapping[str, Checkpoint]) -> tuple[User, Roster]:

@@ -10,10 +10,12 @@ from shared.engine.job import Job
 from shared.errors import StateDamagedError
 from shared.sync.first import links_to_agreeing, versions_of
 from shared.sync.mergebase import Versions
+from shared.sync.progress import in_force
 from shared.sync.records import Checkpoint
 from shared.sync.replica import Observation, Replica
 from shared.sync.rules import Rules
 from shared.sync.settle import refreshed, settle
+from shared.sync.stamp import SyncId
 
 _WHOLE_READERS: Final = 8
 """Mailboxes read whole at once: what of them is settled goes before the next ones come, so this bounds memory."""
@@ -109,6 +111,11 @@ class Eyes:
         age = self.job.services.clock.now() - checkpoint.read_whole_at
         return age < timedelta(hours=self.job.tenant.full_reconcile_hours)
 
+    def _due(self, checkpoint: Checkpoint) -> set[SyncId]:
+        """The contacts of which a write was refused so long ago that it is tried again."""
+        waiting = in_force(checkpoint.quarantine, self.job.services.clock.now())
+        return {one.sync_id for one in checkpoint.quarantine} - {one.sync_id for one in waiting}
+
     async def _changes(self, replica: Replica, checkpoint: Checkpoint) -> Observation | None:
         async def known(item_ids: Sequence[str]) -> Mapping[str, str]:
             try:
@@ -127,6 +134,6 @@ class Eyes:
             changes.removed,
             is_whole=False,
             watermark=checkpoint.watermark,
-            pending=checkpoint.pending,
+            pending=tuple(sorted({*checkpoint.pending, *self._due(checkpoint)})),
             duplicates=checkpoint.duplicates,
         )

@@ -115,7 +115,7 @@ class Scribe:
             )
         for replica, entry in self._gathered.quarantine:
             message = f"Contact {entry.sync_id}: left alone since Graph refused it ({entry.reason})."
-            hint = "Mend the card: it is tried again when it changes, and in every run that reads everything."
+            hint = "Mend the card: it is tried again when it changes, once a day, and when everything is read."
             yield Problem(replica.name, "Quarantined", message, hint)
         for one, other in self._plan.pairing.unlike:
             message = (

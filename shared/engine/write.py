@@ -1,7 +1,7 @@
 """Writing a plan: the history first, then the hub, then all spokes side by side; what is confirmed is remembered."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -14,7 +14,7 @@ from shared.errors import TenantError
 from shared.sync.mergebase import Memory
 from shared.sync.operations import CreateContact, Operation, UpdateContact
 from shared.sync.plan import Plan
-from shared.sync.progress import Leftovers, advanced, is_quarantined
+from shared.sync.progress import Leftovers, advanced, in_force, is_quarantined
 from shared.sync.records import Checkpoint, Quarantined, StoredLink
 from shared.sync.replica import Duplicate, Replica
 from shared.sync.rules import Rules
@@ -60,7 +60,7 @@ class Writer:
     async def write_hub(self, plan: Plan) -> Applied:
         """Write the hub; raises `TenantError` when its mailbox does not go on."""
         self._job.progress.step(self._tenant_id, "writing the hub", len(plan.hub.operations))
-        applied = await self._apply(self._hub, plan.hub, frozenset())
+        applied = await self._apply(self._hub, plan.hub, frozenset(), is_open=False)
         if applied.failure:
             failure = applied.failure
             message = f"Tenant {self._tenant_id}: the shared mailbox could not be written. {failure.message}"
@@ -70,13 +70,15 @@ class Writer:
     async def scatter(self, plan: Plan, hub: Applied) -> dict[str, Applied]:
         """Write the spokes; a contact that the hub does not hold as planned goes nowhere."""
         self._job.progress.step(self._tenant_id, "writing the spokes", plan.size * len(plan.replicas))
-        missing, places = frozenset(hub.undone), asyncio.Semaphore(_WRITERS)
+        refused = self._refused_by_hub(plan, hub)
+        missing, is_open = hub.undone | refused, bool(hub.undone - refused)
+        places = asyncio.Semaphore(_WRITERS)
 
         async def write(replica: Replica) -> Applied:
             async with places:
                 part = plan.part(replica)
                 self._skip(plan.size - len(part.operations))
-                return await self._apply(replica.mailbox, part, missing)
+                return await self._apply(replica.mailbox, part, missing, is_open=is_open)
 
         results = await asyncio.gather(*map(write, plan.replicas), return_exceptions=True)
         for result in results:
@@ -85,8 +87,17 @@ class Writer:
         mailboxes = [replica.mailbox for replica in plan.replicas]
         return dict(zip(mailboxes, (one for one in results if isinstance(one, Applied)), strict=True))
 
-    async def _apply(self, mailbox: str, part: Part, missing: frozenset[SyncId]) -> Applied:
-        """Carry out a mailbox's part, but for contacts that the hub is `missing`; remember what came of it."""
+    def _refused_by_hub(self, plan: Plan, hub: Applied) -> frozenset[SyncId]:
+        """The contacts that the hub has refused for good as they are: they go nowhere until it takes them."""
+        before = (one for one in self._quarantine(self._hub) if one.sync_id in plan.contacts)
+        known = {one.sync_id for one in before if one.version == plan.contacts[one.sync_id].number}
+        return frozenset(known | {one.sync_id for one in hub.refused})
+
+    async def _apply(self, mailbox: str, part: Part, missing: Set[SyncId], *, is_open: bool) -> Applied:
+        """Carry out a mailbox's part, but for contacts that the hub is `missing`; remember what came of it.
+
+        While it `is_open` that the hub gets one of them in the next run, what was read has to be told again.
+        """
         await self._keep(mailbox, part.links)
         quarantine = self._quarantine(mailbox)
         wanted = [one for one in part.operations if _may_go(one, missing) and not is_quarantined(one, quarantine)]
@@ -97,7 +108,7 @@ class Writer:
         if applied.tenant_error:
             raise applied.tenant_error
         skipped = {one.version.sync_id for one in part.operations if not _may_go(one, missing)}
-        await self._advance(mailbox, applied, frozenset(skipped), is_open=bool(missing) or mailbox in self._held)
+        await self._advance(mailbox, applied, frozenset(skipped), is_open=is_open or mailbox in self._held)
         return applied
 
     async def _keep(self, mailbox: str, links: Sequence[StoredLink], forgotten: Sequence[SyncId] = ()) -> None:
@@ -112,7 +123,9 @@ class Writer:
     def _quarantine(self, mailbox: str) -> tuple[Quarantined, ...]:
         """What is not tried again; in a whole reading everything is."""
         known = self._checkpoints.get(mailbox)
-        return known.quarantine if known and not self._observed[mailbox].was_read_whole else ()
+        if known is None or self._observed[mailbox].was_read_whole:
+            return ()
+        return in_force(known.quarantine, self._job.services.clock.now())
 
     async def _advance(self, mailbox: str, applied: Applied, skipped: frozenset[SyncId], *, is_open: bool) -> None:
         refused = {one.sync_id for one in applied.refused}
@@ -120,12 +133,14 @@ class Writer:
             return  # what else was read is left to a run that is about everything
         pending = frozenset(applied.undone - refused) | skipped
         duplicates = self._duplicates.get(mailbox, {})
-        left = Leftovers(pending, tuple(applied.refused), frozenset(applied.settled), duplicates, is_open)
+        now = self._job.services.clock.now()
+        refusals = tuple(replace(one, at=now) for one in applied.refused)
+        left = Leftovers(pending, refusals, frozenset(applied.settled), duplicates, is_open)
         known, observation = self._checkpoints.get(mailbox), self._observed[mailbox]
-        checkpoint = advanced(observation, known, self._newest, left, self._job.services.clock.now())
+        checkpoint = advanced(observation, known, self._newest, left, now)
         if checkpoint != known:
             await self._job.state.save_checkpoint(self._tenant_id, checkpoint)
 
 
-def _may_go(operation: Operation, missing: frozenset[SyncId]) -> bool:
+def _may_go(operation: Operation, missing: Set[SyncId]) -> bool:
     return not isinstance(operation, CreateContact | UpdateContact) or operation.version.sync_id not in missing

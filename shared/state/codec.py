@@ -54,12 +54,13 @@ class _LinkRow(_Row, omit_defaults=True, gc=False, kw_only=True):
     withheld: bool = False
 
 
-class _QuarantineRow(msgspec.Struct, gc=False):
+class _QuarantineRow(msgspec.Struct, omit_defaults=True, gc=False):
     sync_id: str
     item_id: str
     change_marker: str
     version: int
     reason: str
+    at: datetime | None = None
 
 
 class _CheckpointRow(_Row, omit_defaults=True, gc=False, kw_only=True):
@@ -175,7 +176,9 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
             watermark=checkpoint.watermark,
             pending=list(checkpoint.pending),
             quarantine=[
-                _QuarantineRow(one.sync_id, one.item_id, one.change_marker, one.version, one.reason)
+                _QuarantineRow(
+                    one.sync_id, one.item_id, one.change_marker, one.version, one.reason, _utc_or_none(one.at)
+                )
                 for one in checkpoint.quarantine
             ],
             enrolled_at=_utc_or_none(checkpoint.enrolled_at),
@@ -198,7 +201,9 @@ def decode_checkpoint(row: bytes) -> Checkpoint:
         watermark=read.watermark,
         pending=tuple(SyncId(one) for one in read.pending),
         quarantine=tuple(
-            Quarantined(SyncId(one.sync_id), one.item_id, one.change_marker, one.version, one.reason)
+            Quarantined(
+                SyncId(one.sync_id), one.item_id, one.change_marker, one.version, one.reason, _utc_or_none(one.at)
+            )
             for one in read.quarantine
         ),
         enrolled_at=_utc_or_none(read.enrolled_at),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -10,6 +10,8 @@ from shared.sync.operations import CreateContact, Operation
 from shared.sync.records import Checkpoint, Quarantined
 from shared.sync.replica import Duplicate, Observation
 from shared.sync.stamp import SyncId
+
+_A_DAY: Final = timedelta(days=1)
 
 MANY_PENDING: Final = 200
 """With more left undone than this, the watermark stays where it was instead of a long list being kept."""
@@ -73,7 +75,12 @@ def refusal_of(operation: Operation, reason: str) -> Quarantined:
 def is_quarantined(operation: Operation, quarantine: Iterable[Quarantined]) -> bool:
     """Whether the very same operation was refused before: same item, same change marker, same version."""
     entry = refusal_of(operation, "")
-    return any(replace(one, reason="") == entry for one in quarantine)
+    return any(replace(one, reason="", at=None) == entry for one in quarantine)
+
+
+def in_force(quarantine: Iterable[Quarantined], now: datetime) -> tuple[Quarantined, ...]:
+    """What is not tried again yet; a day after it was refused, a write is."""
+    return tuple(one for one in quarantine if one.at and now - one.at < _A_DAY)
 
 
 def is_quiet(observations: Iterable[Observation], newest: int) -> bool:

@@ -13,13 +13,17 @@ from shared.sync.stamp import SyncId
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A write refused for good; it is tried again when the item (its change marker) or the version changes."""
+    """A write refused for good; it is tried again when the item (its change marker) or the version changes.
+
+    What looks like for good may have been an outage: so it is tried once a day, too. `at` is when it was refused, UTC.
+    """
 
     sync_id: SyncId
     item_id: str
     change_marker: str
     version: int
     reason: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,9 @@ RECORDED: dict[str, object] = {
     ),
     "checkpoint-hub": Checkpoint("m3", "hub@contoso.com", "AAMk=", watermark=42, newest=43),
     "checkpoint-duplicates": Checkpoint("m4", "bob@contoso.com", duplicates={"AAMk=": Duplicate(guid(1), "0f")}),
+    "checkpoint-refused": Checkpoint(
+        "m5", "cem@contoso.com", quarantine=(Quarantined(guid(3), "AAMk3", "CQAB", 5, "ItemRefused", at(4)),)
+    ),
     "checkpoint-small": Checkpoint("m2", "ann@contoso.com"),
     "run": RunRecord("run-1", at(0), at(1), "ok", 7, {"step1": {"created": 3}, "problems": [], "error": None}),
     "run-small": RunRecord("run-2", at(0), None, "running"),
