@@ -12,6 +12,7 @@ PIP_INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes
 # Extras are kept: with a pin that has none, pip 23 takes the newest release of a package for the one with the extra.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+ON_ALL_CORES := -n auto --dist worksteal
 # What the oldest Python must show besides the demo; the emulator's own tests and the worker's are left to the newest.
 QUICK_TESTS := $(wildcard $(addprefix tests/,sync config engine graph keyvault cli))
 
@@ -26,7 +27,7 @@ demo: .venv/.runtime ## show the main job on a local Microsoft 365: no account, 
 	.venv/bin/python -m shared demo
 
 test: .venv/.dev ## run the tests; the summary names what was not run, and why
-	.venv/bin/python -m pytest -q
+	.venv/bin/python -m pytest -q $(ON_ALL_CORES)
 
 bench: .venv/.dev ## measure the mirror on a local Microsoft 365, and write docs/performance.md
 	.venv/bin/python -m tests.bench --write
@@ -60,7 +61,7 @@ smoke: .venv-runtime/.runtime ## the command line and the Function app with noth
 ifdef OLDEST
 oldest: .venv-oldest/.dev ## the demo, the core and the adapters on the oldest Python that must work
 	.venv-oldest/bin/python -m shared demo >/dev/null
-	HYPOTHESIS_PROFILE=deterministic .venv-oldest/bin/python -m pytest -q $(QUICK_TESTS)
+	HYPOTHESIS_PROFILE=deterministic .venv-oldest/bin/python -m pytest -q $(ON_ALL_CORES) $(QUICK_TESTS)
 else
 oldest:
 	@echo 'Not run on Python 3.11: this machine has none.'
