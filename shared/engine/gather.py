@@ -3,19 +3,17 @@
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from shared.config.model import Tenant
 from shared.engine.apply import failure_of
 from shared.engine.job import Job
 from shared.engine.observe import Eyes
+from shared.engine.roster import enrolled
 from shared.errors import (
-    HubNotFoundError,
     ItemError,
     ItemGoneError,
     MailboxError,
-    NoUsersError,
     PrivilegeError,
     TenantError,
 )
@@ -23,14 +21,11 @@ from shared.sync.mergebase import Versions
 from shared.sync.progress import in_force
 from shared.sync.records import Checkpoint, Quarantined
 from shared.sync.replica import Failure, Item, Observation, Replica, Unreadable
-from shared.sync.roster import Roster, User, enrol
+from shared.sync.roster import User
 from shared.sync.rules import Rules
 
 HUB_FOLDER: Final = "All Contacts"
 """The hub folder's name, as the shared mailbox's users know it."""
-
-_LATELY: Final = timedelta(days=14)
-"""How long a spoke that has left the licence filter's answer is asked for by id."""
 
 _READERS: Final = 80
 """Mailboxes read at once; Graph limits each mailbox by itself, so this bounds memory, not load."""
@@ -43,8 +38,8 @@ class Gathered:
     hub: Observation
     spokes: tuple[Observation, ...]
     unreadable: tuple[Unreadable, ...]
-    namesakes: int
-    unknown_users: tuple[str, ...]
+    namesakes: int = 0
+    unknown_users: tuple[str, ...] = ()
     quarantine: tuple[tuple[Replica, Quarantined], ...] = ()
     """What was refused for good and is not tried again in this run."""
     versions: Versions | None = None
@@ -59,17 +54,32 @@ async def gather(job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint] |
     """
     tenant, progress, eyes = job.tenant, job.progress, Eyes(job, rules, checkpoints)
     checkpoints = checkpoints or {}
-    hub_user, roster = await _enrol(job, checkpoints)
+    hub_user, roster = await enrolled(job, checkpoints)
     progress.step(tenant.tenant_id, "reading", len(roster.users) + 1)
-    hub, namesakes = await _hub(job, hub_user, eyes)
+    hub, namesakes = await read_hub(job, hub_user, eyes)
     progress.advance(tenant.tenant_id)
     replicas = [Replica(user.user_id, user.user_principal_name) for user in roster.users]
-    observed = await _observe_all(job, replicas, eyes)
+    observed = await observe_all(job, replicas, eyes)
+    return replace(
+        assembled(job, hub, observed, checkpoints),
+        namesakes=namesakes,
+        unknown_users=roster.unknown,
+        versions=eyes.versions,
+    )
+
+
+def assembled(
+    job: Job,
+    hub: Observation,
+    observed: Sequence[Observation | Unreadable],
+    checkpoints: Mapping[str, Checkpoint],
+) -> Gathered:
+    """What was read of the hub and the spokes; raises `PrivilegeError` when every mailbox refused."""
     unreadable = tuple(one for one in observed if isinstance(one, Unreadable))
     _refuse_if_all_refused(unreadable, len(observed))
     spokes = tuple(one for one in observed if isinstance(one, Observation))
     quarantine = tuple(_quarantine((hub, *spokes), checkpoints, job.services.clock.now()))
-    return Gathered(hub, spokes, unreadable, namesakes, roster.unknown, quarantine, eyes.versions)
+    return Gathered(hub, spokes, unreadable, quarantine=quarantine)
 
 
 async def look_again(job: Job, gathered: Gathered, items: Mapping[str, Collection[str]]) -> Gathered:
@@ -111,42 +121,11 @@ def _quarantine(
             yield from ((one.replica, entry) for entry in in_force(checkpoint.quarantine, now))
 
 
-async def _enrol(job: Job, checkpoints: Mapping[str, Checkpoint]) -> tuple[User, Roster]:
-    tenant, directory = job.tenant, job.services.directory
-    hub = await directory.find_user(tenant.hub)
-    if hub is None:
-        message = f"Tenant {tenant.tenant_id}: the shared mailbox {tenant.hub} was not found."
-        raise HubNotFoundError(message, hint="Check GlobalAddressBookUserId: its UPN, object id or e-mail address.")
-    chosen = job.options.users or tenant.test_users
-    found = {name: await directory.find_user(name) for name in chosen}
-    licensed = [] if chosen else await _licensed(job, hub, checkpoints)
-    roster = enrol(licensed, hub, chosen, found)
-    if not roster.users:
-        raise _nobody(tenant, chosen)
-    return hub, roster
+async def read_hub(job: Job, user: User, eyes: Eyes) -> tuple[Observation, int]:
+    """The hub, whose folder is made if there is none, and how many other folders bear its name.
 
-
-async def _licensed(job: Job, hub: User, checkpoints: Mapping[str, Checkpoint]) -> list[User]:
-    """Everybody with a licence; who was mirrored lately and is not in the answer is asked for by id.
-
-    The index behind the licence filter lags, and has been seen to miss users (msgraph-sdk-powershell#2112).
+    Raises `TenantError` when it cannot be read.
     """
-    users = list(await job.services.directory.licensed_users())
-    since = job.services.clock.now() - _LATELY
-    lately = {box for box, one in checkpoints.items() if one.succeeded_at and one.succeeded_at > since}
-    missing = sorted(lately - {user.user_id for user in users} - {hub.user_id})
-    return users + list(await job.services.directory.still_licensed(missing)) if missing else users
-
-
-def _nobody(tenant: Tenant, chosen: Sequence[str]) -> NoUsersError:
-    if chosen:
-        message = f"Tenant {tenant.tenant_id}: none of the {len(chosen)} chosen users exists."
-        return NoUsersError(message, hint="Check --user, TestUserList and the tenant's entry in the test user map.")
-    message = f"Tenant {tenant.tenant_id}: no licensed users were found."
-    return NoUsersError(message, hint="Assign a Microsoft 365 licence to the users whose contacts shall be mirrored.")
-
-
-async def _hub(job: Job, user: User, eyes: Eyes) -> tuple[Observation, int]:
     contacts = job.services.contacts
     try:
         folder = await contacts.find_hub(user, HUB_FOLDER)
@@ -163,7 +142,8 @@ def _without_hub(job: Job, failure: Failure) -> TenantError:
     return TenantError(message, hint=failure.hint, code=failure.code)
 
 
-async def _observe_all(job: Job, replicas: Sequence[Replica], eyes: Eyes) -> list[Observation | Unreadable]:
+async def observe_all(job: Job, replicas: Sequence[Replica], eyes: Eyes) -> list[Observation | Unreadable]:
+    """All of these spokes, side by side; one that cannot be read, or is not any more, is `Unreadable`."""
     places = asyncio.Semaphore(_READERS)
 
     async def observe(replica: Replica) -> Observation | Unreadable:

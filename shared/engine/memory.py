@@ -1,25 +1,20 @@
 """Bringing back what is remembered: versions, and of the links those that the run needs."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Final
 
-from shared.engine.gather import Gathered, look_again
+from shared.engine.gather import Gathered
 from shared.engine.job import Job
+from shared.engine.recollection import Recollection
 from shared.errors import StateDamagedError
-from shared.sync.guard import WORTH_GUARDING
-from shared.sync.mergebase import NO_MEMORY, Link, Memory, Version
+from shared.sync.mergebase import NO_MEMORY, Memory
 from shared.sync.plan import Plan, reconcile
-from shared.sync.records import Checkpoint, StoredLink
-from shared.sync.replica import Observation
+from shared.sync.records import Checkpoint
 from shared.sync.rules import Rules
-from shared.sync.stamp import SyncId
 from shared.telemetry import log_event
 
 _LOG = logging.getLogger(__name__)
-_POINT_READS: Final = 100
-"""From so many links on, all of a mailbox are read in one go."""
 
 
 async def checkpoints_of(job: Job) -> Mapping[str, Checkpoint]:
@@ -40,10 +35,13 @@ class Recalled:
     plan: Plan
 
 
-async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mapping[str, Checkpoint]) -> Recalled | None:
+async def recall(
+    job: Job, gathered: Gathered, rules: Rules, checkpoints: Mapping[str, Checkpoint], quiet: Set[str] = frozenset()
+) -> Recalled | None:
     """The plan with what is remembered; None when the state is older than the checkpoints that were trusted.
 
-    State that cannot be read is as good as none. A hub folder that is a new one has lost nothing.
+    State that cannot be read is as good as none. A hub folder that is a new one has lost nothing. The links of `quiet`
+    mailboxes, of which nothing was read, are left to whoever makes their parts.
     """
     hub = gathered.hub.replica
     known = checkpoints.get(hub.mailbox)
@@ -57,7 +55,8 @@ async def recall(job: Job, gathered: Gathered, rules: Rules, checkpoints: Mappin
         if is_trusting and (known is None or newest < known.newest):
             return None
         is_same_hub = known is not None and known.folder == hub.folder
-        return await _Recollection(job, rules, versions, "" if is_same_hub else hub.mailbox).of(gathered)
+        recollection = Recollection(job, rules, versions, "" if is_same_hub else hub.mailbox)
+        return await _plan(job, gathered, rules, recollection, quiet)
     except StateDamagedError as error:
         await _begin_anew(job, error)
         return without_memory(job, gathered, rules) if all(one.is_whole for one in observations) else None
@@ -69,6 +68,23 @@ def without_memory(job: Job, gathered: Gathered, rules: Rules) -> Recalled:
     return Recalled(gathered, NO_MEMORY, plan)
 
 
+async def _plan(job: Job, gathered: Gathered, rules: Rules, recollection: Recollection, quiet: Set[str]) -> Recalled:
+    """Plan, ask for what the plan did not know, and plan again, until there is no such thing."""
+    memory, now = recollection.memory, job.services.clock.now()
+    if not memory.versions:
+        return without_memory(job, gathered, rules)
+    for observation in (gathered.hub, *gathered.spokes):
+        await recollection.begin(observation)
+    while True:
+        plan = reconcile(gathered.hub, gathered.spokes, rules, memory, now)
+        links = {mailbox: sync_ids for mailbox, sync_ids in plan.wanted.links.items() if mailbox not in quiet}
+        is_new = await recollection.ask(links)
+        items = recollection.unseen(gathered, plan.wanted.items)
+        if not is_new and not items:
+            return Recalled(gathered, memory, plan)
+        gathered = await recollection.look(gathered, items)
+
+
 async def _begin_anew(job: Job, error: StateDamagedError) -> None:
     """Forget what cannot be read, or it could not be read in the next run either; a dry run leaves even that."""
     tenant_id = job.tenant.tenant_id
@@ -76,136 +92,3 @@ async def _begin_anew(job: Job, error: StateDamagedError) -> None:
     log_event(_LOG, logging.WARNING, "state_damaged", run_id=run_id, tenant_id=tenant_id, code=error.code)
     if not job.is_dry:
         await job.state.forget_tenant(tenant_id)
-
-
-class _Recollection:
-    """Reads links as needed: all of a mailbox that was read whole and is not settled, else those in question.
-
-    The links of the `lost` mailbox are left out: cards that stood in another folder are not gone, the folder is.
-    """
-
-    def __init__(self, job: Job, rules: Rules, versions: Mapping[SyncId, Version], lost: str) -> None:
-        self._job = job
-        self._rules = rules
-        self._versions = versions
-        self._lost = lost
-        self._links: dict[tuple[str, str], Link] = {}
-        self._bases = {version.number: version for version in versions.values()}
-        self._held: dict[str, frozenset[SyncId]] = {}
-        self._asked: dict[str, set[SyncId]] = {}
-        self._looked: dict[str, frozenset[str]] = {}
-        self._astray: dict[str, frozenset[str]] = {}
-
-    async def of(self, gathered: Gathered) -> Recalled:
-        """Plan, ask for what the plan did not know, and plan again, until there is no such thing."""
-        if not self._versions:
-            return without_memory(self._job, gathered, self._rules)
-        now = self._job.services.clock.now()
-        for observation in (gathered.hub, *gathered.spokes):
-            await self._keep(await self._links_for(observation))
-        memory = Memory(self._versions, self._links, self._held)
-        while True:
-            plan = reconcile(gathered.hub, gathered.spokes, self._rules, memory, now)
-            is_new = await self._ask(plan.wanted.links)
-            items = self._unseen(gathered, plan.wanted.items)
-            if not is_new and not items:
-                return Recalled(gathered, memory, plan)
-            gathered = await self._look(gathered, items)
-
-    def _unseen(self, gathered: Gathered, wanted: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-        """What was not looked at yet of the wanted items, and of those that a link without a base names."""
-        found: dict[str, frozenset[str]] = {}
-        for observation in (gathered.hub, *gathered.spokes):
-            mailbox = observation.replica.mailbox
-            astray = self._astray.get(mailbox, frozenset()) - _told(observation)
-            ids = (wanted.get(mailbox, frozenset()) | astray) - self._looked.get(mailbox, frozenset())
-            if ids and not observation.is_whole:
-                found[mailbox] = ids
-        return found
-
-    async def _look(self, gathered: Gathered, items: Mapping[str, frozenset[str]]) -> Gathered:
-        """What was gathered with these items; strangers may be among them, so what else their mailbox holds matters."""
-        gathered = await look_again(self._job, gathered, items)
-        for observation in (gathered.hub, *gathered.spokes):
-            mailbox = observation.replica.mailbox
-            self._looked[mailbox] = self._looked.get(mailbox, frozenset()) | items.get(mailbox, frozenset())
-            if mailbox in items and mailbox not in self._held:
-                await self._hold(observation)
-        return gathered
-
-    async def _ask(self, links: Mapping[str, frozenset[SyncId]]) -> bool:
-        """Bring in links that were not asked for yet; whether there were any."""
-        is_new = False
-        for mailbox, sync_ids in links.items():
-            asked = self._asked.setdefault(mailbox, set())
-            fresh = sorted(sync_ids - asked)
-            asked.update(fresh)
-            if fresh:
-                is_new = True
-                await self._keep(await self._links_to(mailbox, fresh))
-        return is_new
-
-    async def _links_for(self, observation: Observation) -> Sequence[StoredLink]:
-        """The links of what was read or is gone; of which contacts it has cards besides, if that can matter."""
-        state, tenant_id, mailbox = self._job.state, self._job.tenant.tenant_id, observation.replica.mailbox
-        told = _told(observation)
-        if observation.is_settled:
-            self._held[mailbox] = observation.held
-        if observation.is_whole:
-            return await state.links(tenant_id, mailbox)
-        if not told:
-            return []
-        links = await state.links_of_items(tenant_id, mailbox, sorted(told))
-        if not observation.is_settled:
-            strangers = {item.item_id for item in observation.items} - {link.item_id for link in links}
-            if strangers and not self._rules.update_existing:
-                return await state.links(tenant_id, mailbox)
-            if strangers or len(observation.removed) >= WORTH_GUARDING:
-                await self._hold(observation)
-        return links
-
-    async def _hold(self, observation: Observation) -> None:
-        """Find out of which contacts a mailbox has cards that were not read."""
-        mailbox, told = observation.replica.mailbox, _told(observation)
-        links = await self._job.state.links(self._job.tenant.tenant_id, mailbox)
-        self._held[mailbox] = frozenset(link.sync_id for link in links if link.item_id not in told)
-
-    async def _links_to(self, mailbox: str, sync_ids: Sequence[SyncId]) -> Sequence[StoredLink]:
-        state, tenant_id = self._job.state, self._job.tenant.tenant_id
-        if len(sync_ids) <= _POINT_READS:
-            return await state.links_to(tenant_id, mailbox, sync_ids)
-        asked = frozenset(sync_ids)
-        return [link for link in await state.links(tenant_id, mailbox) if link.sync_id in asked]
-
-    async def _keep(self, stored: Iterable[StoredLink]) -> None:
-        """Add links; one whose base is not to be had is left out: its card is read, paired and compared anew."""
-        links = list(stored)
-        behind = {link.sync_id for link in links if link.base not in self._bases}
-        for sync_id in sorted(behind):
-            history = await self._job.state.versions(self._job.tenant.tenant_id, sync_id)
-            self._bases |= {version.number: version for version in history}
-        for one in links:
-            base = self._bases.get(one.base)
-            if one.mailbox == self._lost:
-                continue
-            if base and base.sync_id == one.sync_id:
-                self._links[one.mailbox, one.item_id] = _link(one, base)
-            else:
-                self._astray[one.mailbox] = self._astray.get(one.mailbox, frozenset()) | {one.item_id}
-
-
-def _told(observation: Observation) -> set[str]:
-    return {*(item.item_id for item in observation.items), *observation.removed}
-
-
-def _link(stored: StoredLink, base: Version) -> Link:
-    return Link(
-        stored.mailbox,
-        stored.item_id,
-        stored.sync_id,
-        stored.change_marker,
-        base,
-        stored.residue,
-        is_ours=stored.is_ours,
-        is_withheld=stored.is_withheld,
-    )

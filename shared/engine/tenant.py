@@ -6,7 +6,7 @@ from shared.engine.job import Job
 from shared.engine.memory import checkpoints_of, recall, without_memory
 from shared.engine.options import RunOptions
 from shared.engine.scribe import Scribe
-from shared.engine.write import Writer
+from shared.engine.write import Writer, ledger_of
 from shared.ports import TenantServices
 from shared.sync.plan import NOTHING_TO_DO
 from shared.sync.progress import is_quiet, newest_of
@@ -19,12 +19,12 @@ async def sync_tenant(job: Job) -> TenantReport:
 
     Everything is read before anything is written, so the outcome does not depend on the order of users.
     """
-    rules = _rules(job.tenant, job.options)
+    rules = rules_of(job.tenant, job.options)
     checkpoints = await checkpoints_of(job)
     gathered = await gather(job, rules, checkpoints)
     job.course.check()
     if is_quiet((gathered.hub, *gathered.spokes), newest_of(checkpoints)):
-        return Scribe(job, gathered, NOTHING_TO_DO).planned(_counts(job.services))
+        return Scribe(job, gathered, NOTHING_TO_DO).planned(counts_of(job.services))
     recalled = await recall(job, gathered, rules, checkpoints)
     if recalled is None:
         gathered = await gather(job, rules, None)
@@ -34,15 +34,17 @@ async def sync_tenant(job: Job) -> TenantReport:
     plan = plan if job.only is None else plan.about(job.only)
     scribe = Scribe(job, gathered, plan)
     if job.is_dry:
-        return scribe.planned(_counts(job.services))
-    writer = Writer(job, rules, gathered, checkpoints)
-    await writer.record(plan, recalled.memory)
-    hub = await writer.write_hub(plan)
-    spokes = await writer.scatter(plan, hub)
-    return scribe.report(hub, spokes, _counts(job.services))
+        return scribe.planned(counts_of(job.services))
+    observed = (gathered.hub, *gathered.spokes)
+    writer = Writer(job, rules, observed, checkpoints, ledger_of(plan, recalled.memory))
+    await writer.record(plan)
+    hub, missing = await writer.write_hub(plan)
+    spokes = await writer.scatter(plan.scattering, plan.replicas, missing)
+    return scribe.report(hub, spokes, counts_of(job.services))
 
 
-def _rules(tenant: Tenant, options: RunOptions) -> Rules:
+def rules_of(tenant: Tenant, options: RunOptions) -> Rules:
+    """The core's rules, from the tenant's settings and what was asked of this run."""
     return Rules(
         tenant_id=tenant.tenant_id,
         update_existing=tenant.update_existing,
@@ -56,6 +58,7 @@ def _rules(tenant: Tenant, options: RunOptions) -> Rules:
     )
 
 
-def _counts(services: TenantServices) -> GraphCounts:
+def counts_of(services: TenantServices) -> GraphCounts:
+    """What was asked of Graph so far."""
     traffic = services.traffic
     return GraphCounts(traffic.requests, traffic.batches, traffic.throttled, traffic.retried, traffic.bytes)

@@ -1,13 +1,13 @@
 """Writing a plan: the history first, then the hub, then all spokes side by side; what is confirmed is remembered."""
 
 import asyncio
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from shared.engine.apply import Applied, Beside, apply
-from shared.engine.gather import Gathered
 from shared.engine.job import Job
 from shared.engine.record import record_beginning
 from shared.errors import TenantError
@@ -16,88 +16,120 @@ from shared.sync.operations import CreateContact, Operation, UpdateContact
 from shared.sync.plan import Plan
 from shared.sync.progress import Leftovers, advanced, in_force, is_quarantined
 from shared.sync.records import Checkpoint, Quarantined, StoredLink
-from shared.sync.replica import Duplicate, Replica
+from shared.sync.replica import Duplicate, Observation, Replica
 from shared.sync.rules import Rules
-from shared.sync.scatter import Part
+from shared.sync.scatter import Part, Scatter
 from shared.sync.stamp import SyncId
 
 _WRITERS: Final = 160
 """Mailboxes written at once: four requests of each are more than Graph takes in all, and their parts fit in memory."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a run remembers of mailboxes beside what was written in them.
+
+    `newest` is the newest version's number, `held` are the mailboxes whose deletions were refused, `duplicates` the
+    cards left aside, by mailbox and item id.
+    """
+
+    newest: int = 0
+    held: frozenset[str] = frozenset()
+    duplicates: Mapping[str, Mapping[str, Duplicate]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def ledger_of(plan: Plan, memory: Memory) -> Ledger:
+    """What the plan leaves to be remembered."""
+    duplicates: dict[str, dict[str, Duplicate]] = {}
+    for (mailbox, item_id), card in plan.pairing.aside.items():
+        duplicates.setdefault(mailbox, {})[item_id] = card
+    newest = max((one.number for one in (*memory.versions.values(), *plan.versions)), default=0)
+    return Ledger(newest, plan.held, duplicates)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The contacts that the hub does not hold as planned: they go nowhere.
+
+    While it `is_open` that the hub gets one of them in the next run, what was read has to be told again.
+    """
+
+    contacts: frozenset[SyncId] = frozenset()
+    is_open: bool = False
+
+
+NOTHING_MISSING: Final = Missing()
+
+
 class Writer:
     """Writes one tenant's plan."""
 
-    def __init__(self, job: Job, rules: Rules, gathered: Gathered, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Carry operations out by `rules`, and move the checkpoints of what was gathered on."""
+    def __init__(
+        self,
+        job: Job,
+        rules: Rules,
+        observed: Iterable[Observation],
+        checkpoints: Mapping[str, Checkpoint],
+        ledger: Ledger,
+    ) -> None:
+        """Carry operations out by `rules`, and move the checkpoints of what was observed on."""
         self._job = job
         self._rules = rules
-        self._observed = {one.replica.mailbox: one for one in (gathered.hub, *gathered.spokes)}
-        self._hub = gathered.hub.replica.mailbox
+        self._observed = {one.replica.mailbox: one for one in observed}
         self._checkpoints = checkpoints
+        self._ledger = ledger
         self._tenant_id = job.tenant.tenant_id
-        self._newest = 0
-        self._held: frozenset[str] = frozenset()
-        self._duplicates: dict[str, dict[str, Duplicate]] = {}
 
-    async def record(self, plan: Plan, memory: Memory) -> None:
-        """Put the new versions into the history, before any card is overwritten, and what needs no write on record.
+    async def record(self, plan: Plan) -> None:
+        """Put the new versions into the history, before any card is overwritten.
 
         That there are newer versions is known before anything else could make the next run look quiet.
         """
-        state, run_id = self._job.state, self._job.options.run_id
-        self._held = plan.held
-        for (mailbox, item_id), card in plan.pairing.aside.items():
-            self._duplicates.setdefault(mailbox, {})[item_id] = card
-        self._newest = max((one.number for one in (*memory.versions.values(), *plan.versions)), default=0)
+        state, run_id, hub = self._job.state, self._job.options.run_id, plan.hub_replica
         if plan.versions:
             await record_beginning(self._job, plan.versions)
             await state.add_versions(self._tenant_id, [replace(one, run_id=run_id) for one in plan.versions])
-            hub = self._observed[self._hub].replica
-            known = self._checkpoints.get(self._hub) or Checkpoint(hub.mailbox, hub.name)
-            await state.save_checkpoint(self._tenant_id, replace(known, newest=self._newest))
+            known = self._checkpoints.get(hub.mailbox) or Checkpoint(hub.mailbox, hub.name)
+            await state.save_checkpoint(self._tenant_id, replace(known, newest=self._ledger.newest))
 
-    async def write_hub(self, plan: Plan) -> Applied:
-        """Write the hub; raises `TenantError` when its mailbox does not go on."""
+    async def write_hub(self, plan: Plan) -> tuple[Applied, Missing]:
+        """Write the hub, and find what it lacks then; raises `TenantError` when its mailbox does not go on."""
         self._job.progress.step(self._tenant_id, "writing the hub", len(plan.hub.operations))
-        applied = await self._apply(self._hub, plan.hub, frozenset(), is_open=False)
+        applied = await self._apply(plan.hub_replica.mailbox, plan.hub, NOTHING_MISSING)
         if applied.failure:
             failure = applied.failure
             message = f"Tenant {self._tenant_id}: the shared mailbox could not be written. {failure.message}"
             raise TenantError(message, hint=failure.hint, code=failure.code)
-        return applied
+        refused = self._refused_by_hub(plan, applied)
+        return applied, Missing(frozenset(applied.undone) | refused, bool(applied.undone - refused))
 
-    async def scatter(self, plan: Plan, hub: Applied) -> dict[str, Applied]:
-        """Write the spokes; a contact that the hub does not hold as planned goes nowhere."""
-        self._job.progress.step(self._tenant_id, "writing the spokes", plan.size * len(plan.replicas))
-        refused = self._refused_by_hub(plan, hub)
-        missing, is_open = hub.undone | refused, bool(hub.undone - refused)
+    async def scatter(self, scatter: Scatter, replicas: Sequence[Replica], missing: Missing) -> dict[str, Applied]:
+        """Write these spokes; what the hub is `missing` goes nowhere."""
+        size = len(scatter.decisions)
+        self._job.progress.step(self._tenant_id, "writing the spokes", size * len(replicas))
         places = asyncio.Semaphore(_WRITERS)
 
         async def write(replica: Replica) -> Applied:
             async with places:
-                part = plan.part(replica)
-                self._skip(plan.size - len(part.operations))
-                return await self._apply(replica.mailbox, part, missing, is_open=is_open)
+                part = scatter.part(replica)
+                self._skip(size - len(part.operations))
+                return await self._apply(replica.mailbox, part, missing)
 
-        results = await asyncio.gather(*map(write, plan.replicas), return_exceptions=True)
+        results = await asyncio.gather(*map(write, replicas), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        mailboxes = [replica.mailbox for replica in plan.replicas]
+        mailboxes = [replica.mailbox for replica in replicas]
         return dict(zip(mailboxes, (one for one in results if isinstance(one, Applied)), strict=True))
 
     def _refused_by_hub(self, plan: Plan, hub: Applied) -> frozenset[SyncId]:
         """The contacts that the hub has refused for good as they are: they go nowhere until it takes them."""
-        before = (one for one in self._quarantine(self._hub) if one.sync_id in plan.contacts)
+        before = (one for one in self._quarantine(plan.hub_replica.mailbox) if one.sync_id in plan.contacts)
         known = {one.sync_id for one in before if one.version == plan.contacts[one.sync_id].number}
         return frozenset(known | {one.sync_id for one in hub.refused})
 
-    async def _apply(self, mailbox: str, part: Part, missing: Set[SyncId], *, is_open: bool) -> Applied:
-        """Carry out a mailbox's part, but for contacts that the hub is `missing`; remember what came of it.
-
-        While it `is_open` that the hub gets one of them in the next run, what was read has to be told again.
-        """
+    async def _apply(self, mailbox: str, part: Part, missing: Missing) -> Applied:
+        """Carry out a mailbox's part; remember what came of it."""
         await self._keep(mailbox, part.links)
         quarantine = self._quarantine(mailbox)
         wanted = [one for one in part.operations if _may_go(one, missing) and not is_quarantined(one, quarantine)]
@@ -108,7 +140,8 @@ class Writer:
         if applied.tenant_error:
             raise applied.tenant_error
         skipped = {one.version.sync_id for one in part.operations if not _may_go(one, missing)}
-        await self._advance(mailbox, applied, frozenset(skipped), is_open=is_open or mailbox in self._held)
+        is_open = missing.is_open or mailbox in self._ledger.held
+        await self._advance(mailbox, applied, frozenset(skipped), is_open=is_open)
         return applied
 
     async def _keep(self, mailbox: str, links: Sequence[StoredLink], forgotten: Sequence[SyncId] = ()) -> None:
@@ -132,15 +165,15 @@ class Writer:
         if self._job.only is not None:
             return  # what else was read is left to a run that is about everything
         pending = frozenset(applied.undone - refused) | skipped
-        duplicates = self._duplicates.get(mailbox, {})
+        duplicates = self._ledger.duplicates.get(mailbox, {})
         now = self._job.services.clock.now()
         refusals = tuple(replace(one, at=now) for one in applied.refused)
         left = Leftovers(pending, refusals, frozenset(applied.settled), duplicates, is_open)
         known, observation = self._checkpoints.get(mailbox), self._observed[mailbox]
-        checkpoint = advanced(observation, known, self._newest, left, now)
+        checkpoint = advanced(observation, known, self._ledger.newest, left, now)
         if checkpoint != known:
             await self._job.state.save_checkpoint(self._tenant_id, checkpoint)
 
 
-def _may_go(operation: Operation, missing: Set[SyncId]) -> bool:
-    return not isinstance(operation, CreateContact | UpdateContact) or operation.version.sync_id not in missing
+def _may_go(operation: Operation, missing: Missing) -> bool:
+    return not isinstance(operation, CreateContact | UpdateContact) or operation.version.sync_id not in missing.contacts

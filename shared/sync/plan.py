@@ -50,11 +50,12 @@ class Wanted:
 class Plan:
     """All that one tenant's run shall write, and what it leaves alone.
 
-    `versions` are new and go into the history before anything is written; `hub` is the hub's part, `part` gives a
-    spoke's; `gathered` counts the spokes' cards that the hub already agrees with. `held` are the mailboxes whose
-    deletions were refused: they have to be told again in the next run.
+    `versions` are new and go into the history before anything is written; `hub` is the part of `hub_replica`, `part`
+    gives a spoke's; `gathered` counts the spokes' cards that the hub already agrees with. `held` are the mailboxes
+    whose deletions were refused: they have to be told again in the next run.
     """
 
+    hub_replica: Replica
     hub: Part
     scattering: Scatter
     replicas: tuple[Replica, ...]
@@ -108,8 +109,9 @@ def _about(links: Iterable[StoredLink], sync_ids: frozenset[SyncId]) -> tuple[St
     return tuple(link for link in links if link.sync_id in sync_ids)
 
 
+_NOTHING: Final = Scatter((), {}, NO_MEMORY, Rules(""))
 NOTHING_TO_DO: Final = Plan(
-    Part(), Scatter((), {}, NO_MEMORY, Rules("")), (), {}, (), (), NOBODY, None, 0, Wanted({}, {})
+    Replica("", "", is_hub=True), Part(), _NOTHING, (), {}, (), (), NOBODY, None, 0, Wanted({}, {})
 )
 """The plan of a quiet run."""
 
@@ -162,6 +164,7 @@ class _Desk:
         scatter = Scatter(self._decisions, self._observed, self._memory, self._rules, links, linked)
         hub = scatter.part(self._hub)
         return Plan(
+            hub_replica=self._hub,
             hub=hub,
             scattering=scatter,
             replicas=tuple(self._spokes),
