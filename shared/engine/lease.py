@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 from shared.engine.course import Course
 from shared.errors import StateDamagedError
 from shared.ports import Clock, StateStore
-from shared.state.lease import Lease, Terms, hold
+from shared.state.lease import Lease, Terms, hold, join
 from shared.sync.records import Holder
 from shared.sync.report import Problem
 from shared.telemetry import log_event
@@ -25,6 +25,10 @@ LOST: Final = Problem(
     "operations, with everything it did remembered.",
     "Nothing to do: the other run, or the next one, goes on.",
 )
+
+
+_SHARED: Final = Terms(seconds=900)
+"""Between two steps of a run in shards nobody renews it, and the next step may have to wait for a free place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,32 @@ async def alone(state: StateStore, tenant_id: str, run_id: str, place: Place, co
     Raises `HeldError` when another run has it, `StateError` when it cannot be asked for.
     """
     holder = Holder(run_id, place.host, place.process, place.clock.now())
+    held = partial(hold, state, tenant_id, holder, place.clock, Terms(is_alive=place.is_alive))
+    async with _watched(held, holder, tenant_id, course):
+        yield
+
+
+@asynccontextmanager
+async def together(
+    state: StateStore, tenant_id: str, holder: Holder, place: Place, course: Course
+) -> AsyncIterator[None]:
+    """Hold the lease with the run's other processes; the run gives it back at its end. Raises like `alone`."""
+    held = partial(join, state, tenant_id, holder, place.clock, _SHARED)
+    async with _watched(held, holder, tenant_id, course):
+        yield
+
+
+@asynccontextmanager
+async def _watched(
+    held: Callable[[], AbstractAsyncContextManager[Lease]], holder: Holder, tenant_id: str, course: Course
+) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
-        held = partial(hold, state, tenant_id, holder, place.clock, Terms(is_alive=place.is_alive))
         try:
             lease = await stack.enter_async_context(held())
         except StateDamagedError as error:
             # A store that finds itself damaged begins anew, and is asked once more.
-            log_event(_LOG, logging.WARNING, "state_damaged", run_id=run_id, tenant_id=tenant_id, code=error.code)
+            where = {"run_id": holder.run_id, "tenant_id": tenant_id}
+            log_event(_LOG, logging.WARNING, "state_damaged", **where, code=error.code)
             lease = await stack.enter_async_context(held())
         watching = asyncio.create_task(_watch(lease, course))
         try:

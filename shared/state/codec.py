@@ -111,7 +111,7 @@ def encode_version(version: Version) -> bytes:
             format=FORMAT,
             number=version.number,
             sync_id=version.sync_id,
-            fields=_fields_json(version.contact.fields),
+            fields=fields_json(version.contact.fields),
             at=_utc(version.at),
             by=version.by,
             run_id=version.run_id,
@@ -128,7 +128,7 @@ def decode_version(row: bytes) -> Version:
     return Version(
         read.number,
         SyncId(read.sync_id),
-        Contact(MappingProxyType({name: value for name, value in _fields(read.fields).items() if value is not None})),
+        Contact(MappingProxyType({name: value for name, value in fields_of(read.fields).items() if value is not None})),
         _utc(read.at),
         read.by,
         read.run_id,
@@ -148,7 +148,7 @@ def encode_link(link: StoredLink) -> bytes:
             sync_id=link.sync_id,
             change_marker=link.change_marker,
             base=link.base,
-            residue=_fields_json(link.residue),
+            residue=fields_json(link.residue),
             ours=link.is_ours,
             withheld=link.is_withheld,
         )
@@ -159,7 +159,7 @@ def decode_link(row: bytes) -> StoredLink:
     """The link in a row."""
     read = _read(_link, row, "link")
     sync_id = SyncId(read.sync_id)
-    residue = MappingProxyType(_fields(read.residue))
+    residue = MappingProxyType(fields_of(read.residue))
     place = read.mailbox, read.item_id, sync_id, read.change_marker, read.base
     return StoredLink(*place, residue, is_ours=read.ours, is_withheld=read.withheld)
 
@@ -273,12 +273,12 @@ def _refuse_newer(row: bytes, kind: str) -> None:
         raise StateError(sentence, hint=_NEWER_HINT)
 
 
-def _fields_json(fields: Mapping[str, FieldValue | None]) -> dict[str, object]:
+def fields_json(fields: Mapping[str, FieldValue | None]) -> dict[str, object]:
+    """Fields as they are kept: as Graph has them, but with an e-mail's name as it is, and a birthday as its date."""
     return {name: _value_json(value) for name, value in fields.items() if name in FIELDS}
 
 
 def _value_json(value: FieldValue | None) -> object:
-    """A field as it is kept: as Graph has it, but with an e-mail's name as it is, and a birthday as its date."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, PostalAddress):
@@ -288,7 +288,7 @@ def _value_json(value: FieldValue | None) -> object:
     return [{"address": one.address, "name": one.name} if isinstance(one, Email) else one for one in value]
 
 
-def _fields(raw: Mapping[str, object]) -> dict[str, FieldValue | None]:
+def fields_of(raw: Mapping[str, object]) -> dict[str, FieldValue | None]:
     """The fields as values; one that this release does not mirror is left out."""
     return {name: kind.normalise(value) for name, value in raw.items() if (kind := FIELDS.get(name))}
 

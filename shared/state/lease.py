@@ -38,14 +38,14 @@ class Lease:
     """A lease that is held; ask `is_lost` before each write that another run could make at the same time."""
 
     def __init__(self, clock: Clock, until: float) -> None:
-        self._clock = clock
+        self.clock = clock
         self._until = until
         self._lost = asyncio.Event()
 
     @property
     def is_lost(self) -> bool:
         """Whether somebody else has it, or could have taken it because it was not renewed in time."""
-        return self._lost.is_set() or self._clock.monotonic() >= self._until
+        return self._lost.is_set() or self.clock.monotonic() >= self._until
 
     async def wait_until_lost(self) -> None:
         """Come back when somebody else has it, or it could not be renewed in time."""
@@ -54,8 +54,8 @@ class Lease:
     async def keep(self, renew: Callable[[], Awaitable[bool]], terms: Terms) -> None:
         """Renew it until it is lost. A state that does not answer is asked again while the lease lasts."""
         while True:
-            await self._clock.sleep(terms.renew_every)
-            asked = self._clock.monotonic()
+            await self.clock.sleep(terms.renew_every)
+            asked = self.clock.monotonic()
             with suppress(StateError):
                 if not await renew():
                     break
@@ -72,17 +72,35 @@ async def hold(
     """Hold the tenant's lease; raises `HeldError` when another run has it, `StateError` when it cannot be asked for."""
     asked = clock.monotonic()
     await _acquire(store, tenant_id, holder, clock, terms)
-    lease = Lease(clock, asked + terms.seconds)
+    try:
+        async with _renewed(store, tenant_id, holder, Lease(clock, asked + terms.seconds), terms) as lease:
+            yield lease
+    finally:
+        with suppress(TenantError):  # what cannot be given back expires; the run's own result counts
+            await store.release_lease(tenant_id, holder)
+
+
+@asynccontextmanager
+async def join(store: StateStore, tenant_id: str, holder: Holder, clock: Clock, terms: Terms) -> AsyncIterator[Lease]:
+    """Hold it like `hold`, and leave it to this holder's other processes, which hold it at the same time or later."""
+    asked = clock.monotonic()
+    await _acquire(store, tenant_id, holder, clock, terms)
+    async with _renewed(store, tenant_id, holder, Lease(clock, asked + terms.seconds), terms) as lease:
+        yield lease
+
+
+@asynccontextmanager
+async def _renewed(
+    store: StateStore, tenant_id: str, holder: Holder, lease: Lease, terms: Terms
+) -> AsyncIterator[Lease]:
     renewing = asyncio.create_task(
-        lease.keep(lambda: store.renew_lease(tenant_id, holder, clock.now(), terms.seconds), terms)
+        lease.keep(lambda: store.renew_lease(tenant_id, holder, lease.clock.now(), terms.seconds), terms)
     )
     try:
         yield lease
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
-        with suppress(TenantError):  # what cannot be given back expires; the run's own result counts
-            await store.release_lease(tenant_id, holder)
 
 
 async def _acquire(store: StateStore, tenant_id: str, holder: Holder, clock: Clock, terms: Terms) -> None:

@@ -3,7 +3,7 @@
 All parts together are as many operations as there are contacts times mailboxes; one part is one mailbox's.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -35,15 +35,6 @@ class Decision:
     def sync_id(self) -> SyncId:
         """The contact's."""
         return self.version.sync_id
-
-    def within(self, mailboxes: Container[str]) -> "Decision":
-        """What of the decision concerns these mailboxes."""
-        return replace(
-            self,
-            cards={mailbox: card for mailbox, card in self.cards.items() if mailbox in mailboxes},
-            removed_from=frozenset(one for one in self.removed_from if one in mailboxes),
-            occupied=frozenset(one for one in self.occupied if one in mailboxes),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ from shared.engine.lease import Place
 from shared.engine.options import RunOptions
 from shared.engine.run import Quiet, World, run
 from shared.errors import ItemError, ItemRefusedError, MailboxError, MirrorError
-from shared.ports import StateStore
+from shared.ports import Clock, StateStore
+from shared.shards.errand import Errand
 from shared.state.memory import MemoryStateStore
 from shared.state.sqlite import SqliteStateStore
 from shared.sync.replica import Item
 from shared.sync.report import RunReport
 from shared.sync.stamp import read_stamp
+from tests.fakes.conductor import Conductor, PlaceClock, late, once, twice
 from tests.fakes.mailroom import HUB, Mailroom, StillClock, by_sync_id, changed, contact_of
 from tests.fakes.typed import Typed
 
@@ -61,6 +63,8 @@ class Lives(RuleBasedStateMachine):
         self.room = Mailroom(*PEOPLE, clock=self.clock)
         self.count = 0
         self.typed = Typed()
+        self.drives: tuple[str, ...] = ()
+        self.conductors: list[Conductor] = []
         self.was_refused = False
         """What was refused for good is tried again when everything is read."""
 
@@ -188,6 +192,10 @@ class Lives(RuleBasedStateMachine):
         self.go(full=full)
         self.nothing_is_lost()
 
+    @initialize(drives=st.sampled_from([("inline",), ("inline",), ("shards",), ("inline", "shards")]))
+    def choose_drives(self, drives: tuple[str, ...]) -> None:
+        self.drives = drives
+
     @rule(trouble=troubles, nth=st.integers(1, 6))
     def troubled_run(self, trouble: tuple[str, MirrorError, bool], nth: int) -> None:
         operation, error, done = trouble
@@ -199,6 +207,17 @@ class Lives(RuleBasedStateMachine):
         self.disturb(strike, nth, done, operation)
         self.go()
         self.calm()
+
+    @precondition(lambda self: "shards" in self.drives)
+    @rule(nth=st.integers(1, 30), done=st.booleans())
+    def run_with_a_killed_process(self, nth: int, done: bool) -> None:
+        self.disturb(self.kill_steps, nth, done)
+        self.go()
+        self.calm()
+
+    def kill_steps(self) -> None:
+        for one in self.conductors:
+            one.kill()
 
     @rule(nth=st.integers(1, 30), done=st.booleans())
     def killed_run(self, nth: int, done: bool) -> None:
@@ -237,13 +256,27 @@ class Lives(RuleBasedStateMachine):
     async def run_once(self, *, full: bool = False) -> RunReport:
         self.count += 1
         self.typed.runs += 1
-        place = Place(SystemClock(), "here", 1, is_alive=lambda _: True)
-        world = World(self.room.open_tenant, self.state, self.clock, Quiet(), place)
         options = RunOptions(run_id=f"run-{self.count}", full=full)
+        settled = Settings((self.tenant,))
         try:
-            return await run(Settings((self.tenant,)), options, world)
+            if self.drives[self.count % len(self.drives)] == "shards":
+                return await self.run_in_shards(settled, options)
+            return await run(settled, options, self.world(SystemClock()))
         finally:
             self.typed.runs += 1
+
+    async def run_in_shards(self, settled: Settings, options: RunOptions) -> RunReport:
+        delivery = (once, twice, once, late)[self.count % 4]
+        conductor = Conductor(settled, self.world(PlaceClock(self.clock)), delivery)
+        self.conductors = [conductor]
+        errand = Errand(self.tenant.tenant_id, options, self.clock.now(), shard_size=1 + self.count % 2)
+        report = await conductor.run(errand)
+        assert report
+        return report
+
+    def world(self, clock: Clock) -> World:
+        place = Place(clock, "here", 1, is_alive=lambda _: True)
+        return World(self.room.open_tenant, self.state, self.clock, Quiet(), place)
 
     def go(self, *, full: bool = False) -> RunReport:
         self.clock.seconds += 3600
