@@ -5,22 +5,30 @@ import os
 import azure.functions as func
 
 from shared import telemetry
+from shared.config import scale_out
+from shared.config.model import ScaleOut
 from shared.manual.call import Answer, Call
 from shared.serving import App
 
 RUN_QUEUE = "contacts-mirror-runs"
+SHARDS_QUEUE = "contacts-mirror-shards"
 STORAGE = "AzureWebJobsStorage"
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 telemetry.quiet_libraries()
+if scale_out(os.environ) is not ScaleOut.INLINE:
+    from shared.orchestration import blueprint
+
+    app.register_functions(blueprint)
 
 
 @app.timer_trigger(
     arg_name="timer", schedule="%AUTOMATION_SYNCCONTACTS_SCHEDULE%", run_on_startup=False, use_monitor=True
 )
-async def scheduled_sync(timer: func.TimerRequest) -> None:
+@app.queue_output(arg_name="shards", queue_name=SHARDS_QUEUE, connection=STORAGE)
+async def scheduled_sync(timer: func.TimerRequest, shards: func.Out[str]) -> None:
     """Mirror all tenants. The host does not repeat a failed timer: the next hour's run goes on."""
-    await _app().timed_run(is_late=timer.past_due)
+    _hand_over(shards, await _app().timed_run(is_late=timer.past_due))
 
 
 @app.route("sync", methods=["POST"])
@@ -34,9 +42,10 @@ async def request_sync(req: func.HttpRequest, message: func.Out[str]) -> func.Ht
 
 
 @app.queue_trigger(arg_name="message", queue_name=RUN_QUEUE, connection=STORAGE)
-async def requested_sync(message: func.QueueMessage) -> None:
+@app.queue_output(arg_name="shards", queue_name=SHARDS_QUEUE, connection=STORAGE)
+async def requested_sync(message: func.QueueMessage, shards: func.Out[str]) -> None:
     """Carry out a run of the queue, once: host.json's `maxDequeueCount` keeps the host from repeating a failed one."""
-    await _app().requested_run(message.get_body(), str(message.id))
+    _hand_over(shards, await _app().requested_run(message.get_body(), str(message.id)))
 
 
 @app.route("runs", methods=["GET"])
@@ -55,6 +64,11 @@ async def show_run(req: func.HttpRequest) -> func.HttpResponse:
 async def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 -- the binding wants its parameter
     """Say whether a run could begin."""
     return _response(await _app().health())
+
+
+def _hand_over(shards: func.Out[str], message: str | None) -> None:
+    if message:
+        shards.set(message)
 
 
 def _app() -> App:

@@ -20,6 +20,9 @@ from shared.engine.run import OpenTenant, Quiet, Work, World, chosen, run
 from shared.engine.tenant import sync_tenant
 from shared.errors import ConfigurationError, MirrorError, SecretError, StateError
 from shared.ports import Clock, Progress, StateStore, TenantServices
+from shared.shards import steps
+from shared.shards.steps import close
+from shared.shards.workflow import Call, Done, StepName
 from shared.sync.findings import CheckReport
 from shared.sync.report import RunReport
 from shared.telemetry import log_event
@@ -60,7 +63,8 @@ async def _settled(environ: Mapping[str, str], trust: str | None) -> "tuple[Sett
 class Means:
     """What a run uses instead of the usual; None is the usual: nobody watches, the system's trust and clock.
 
-    `state` is where to remember, None for the place that the settings name; `settings` those of the environment.
+    `state` is where to remember, None for the place that the settings name; `settings` those of the environment. `room`
+    is how many mailboxes of a tenant this process takes, any number if it is None.
     """
 
     progress: Progress | None = None
@@ -68,6 +72,7 @@ class Means:
     clock: Clock | None = None
     state: StateStore | None = None
     settings: Settings | None = None
+    room: int | None = None
 
 
 async def sync(
@@ -85,25 +90,40 @@ async def sync(
 
 async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work, means: Means) -> RunReport:
     """One run that does this work for each tenant; raises `ConfigurationError` before anything is contacted."""
-    trust, state = means.trust, means.state
-    settled, expiring = (means.settings, ()) if means.settings else await _settled(environ, trust)
+    settled, expiring = (means.settings, ()) if means.settings else await _settled(environ, means.trust)
     options = options if options.run_id else replace(options, run_id=str(uuid4()))
-    clock = means.clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        vault = await _opened_vault(stack, environ, settled, trust)
-        world = World(
-            open_tenant=_opener(environ, vault, clock, trust),
-            state=await stack.enter_async_context(open_state(environ, settled, trust=trust))
-            if state is None
-            else state,
-            clock=clock,
-            progress=means.progress or Quiet(),
-            place=_place(),
-        )
+    async with _world(environ, settled, means) as (world, vault):
         report = await run(settled, options, world, work)
         expiring += vault.expiring if vault else ()
     _log_expiring(expiring, options.run_id)
     return replace(report, warnings=(*report.warnings, *(one.sentence() for one in expiring)))
+
+
+@asynccontextmanager
+async def _world(
+    environ: Mapping[str, str], settled: Settings, means: Means
+) -> "AsyncIterator[tuple[World, VaultSecrets | None]]":
+    """What a run talks to, and the vault if there is one."""
+    trust, clock = means.trust, means.clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        vault = await _opened_vault(stack, environ, settled, trust)
+        state = means.state
+        if state is None:
+            state = await stack.enter_async_context(open_state(environ, settled, trust=trust))
+        opener = _opener(environ, vault, clock, trust)
+        yield World(opener, state, clock, means.progress or Quiet(), _place(), means.room), vault
+
+
+async def take_step(environ: Mapping[str, str], call: Call, means: Means) -> Done | RunReport | None:
+    """One step of a run in shards; of the last one the run's report, None if that was made before.
+
+    Raises `ConfigurationError`, `StateError`.
+    """
+    settled = means.settings or await settings(environ, trust=means.trust)
+    async with _world(environ, settled, means) as (world, _):
+        if call.step is StepName.CONCLUDE:
+            return await close(call, settled, world)
+        return await steps.carry_out(call, settled, world)
 
 
 def _log_expiring(expiring: "Sequence[Expiring]", run_id: str) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import shared
@@ -21,9 +21,12 @@ from shared.manual.call import SOON, Answer, Call, retry_after, unavailable
 from shared.manual.message import read_message
 from shared.page import report_page, runs_page
 from shared.ports import StateStore
+from shared.shards.errand import Errand
+from shared.shards.message import read_call, write
+from shared.shards.workflow import Done
 from shared.sync.records import QUEUED
-from shared.sync.report import RunReport
-from shared.telemetry import log_event, log_report
+from shared.sync.report import Outcome, Problem, RunReport, TenantReport
+from shared.telemetry import log_crash, log_event, log_report
 
 _LOG = logging.getLogger("contacts_mirror")
 
@@ -35,24 +38,28 @@ class App:
     environ: Mapping[str, str]
     trust: str | None = None
 
-    async def timed_run(self, *, is_late: bool) -> None:
-        """Mirror all tenants because it is time; raises `MirrorError` so that the host shows a failed run as failed."""
+    async def timed_run(self, *, is_late: bool) -> str | None:
+        """Mirror all tenants because it is time; the message for those that go on in shards, None if none does.
+
+        Raises `MirrorError` so that the host shows a failed run as failed.
+        """
         options = RunOptions(run_id=str(uuid4()))
         log_event(_LOG, logging.INFO, "timer_fired", run_id=options.run_id, past_due=is_late)
         with _told(options.run_id):
-            report = await bootstrap.sync(self.environ, options, trust=self.trust)
-        _conclude(report)
+            settled = await bootstrap.settings(self.environ, trust=self.trust)
+            means = Means(trust=self.trust, settings=settled, room=settled.scale_out.room)
+            report = await bootstrap.carry_out(self.environ, options, sync_tenant, means)
+        return _concluded(report, options)
 
-    async def requested_run(self, raw: bytes, message_id: str) -> None:
-        """Carry out a run of the queue, unless it has been begun before; raises like `timed_run`."""
+    async def requested_run(self, raw: bytes, message_id: str) -> str | None:
+        """Carry out a run of the queue, unless it has been begun before; gives and raises like `timed_run`."""
         options = read_message(raw)
         if options is None:
             log_event(_LOG, logging.ERROR, "message_dropped", message_id=message_id)
-            return
+            return None
         with _told(options.run_id):
             report = await self._requested(options)
-        if report:
-            _conclude(report)
+        return _concluded(report, options) if report else None
 
     async def _requested(self, options: RunOptions) -> RunReport | None:
         async with self._state() as (settled, state):
@@ -60,10 +67,33 @@ class App:
             if not await asked.begin(state, tenants, options.run_id, SystemClock().now()):
                 log_event(_LOG, logging.WARNING, "run_repeated", run_id=options.run_id)
                 return None
-            means = Means(trust=self.trust, state=state, settings=settled)
+            means = Means(trust=self.trust, state=state, settings=settled, room=settled.scale_out.room)
             report = await bootstrap.carry_out(self.environ, options, sync_tenant, means)
             await asked.settle(state, report)
             return report
+
+    async def take_step(self, text: str) -> str:
+        """Take one step of a run in shards; of the last one, log the report. Raises what is to be tried again."""
+        call = read_call(text)
+        try:
+            done = await bootstrap.take_step(self.environ, call, Means(trust=self.trust))
+        except Exception as error:
+            where = {"run_id": call.errand.run_id, "tenant_id": call.errand.tenant_id}
+            log_crash(_LOG, "step_crashed", error, **where, step=call.step.value, number=call.number)
+            raise
+        if isinstance(done, RunReport):
+            log_report(_LOG, done)
+            failed = telling.failure(done)
+            done = Done(failure=failed.message if failed else "")
+        return write(done or Done())
+
+    async def refuse_errand(self, errand: Errand) -> None:
+        """Say of a run that it was not begun, because an earlier one of its tenant still goes on in shards."""
+        log_event(_LOG, logging.WARNING, "run_skipped", run_id=errand.run_id, tenant_id=errand.tenant_id)
+        async with self._state() as (_, state):
+            report = TenantReport(errand.tenant_id, Outcome.SKIPPED, _BUSY)
+            now = SystemClock().now()
+            await asked.settle(state, RunReport(errand.run_id, errand.started_at, now, False, (report,)))
 
     async def request_sync(self, call: Call) -> Answer:
         """Accept a run, put it on record, and give the message that stands for it; or say why not."""
@@ -151,7 +181,22 @@ def _told(run_id: str) -> Iterator[None]:
         raise
 
 
-def _conclude(report: RunReport) -> None:
+def _concluded(report: RunReport, options: RunOptions) -> str | None:
+    """Log the report, and raise if the run has failed; the message for what goes on in shards."""
     log_report(_LOG, report)
-    if failure := telling.failure(report):
+    left = [
+        Errand(one.tenant_id, replace(options, tenants=()), report.started_at)
+        for one in report.tenants
+        if one.outcome is Outcome.RUNNING
+    ]
+    if not left and (failure := telling.failure(report)):
         raise failure
+    return write(left) if left else None
+
+
+_BUSY = Problem(
+    "",
+    "Held",
+    "An earlier run of the tenant still goes on in shards.",
+    "Nothing to do: what this one would have done, the next one does.",
+)

@@ -13,7 +13,13 @@ from shared.cli.console import open_console, plain
 from shared.sync.contact import field_json
 from shared.sync.report import Outcome, PlannedOperation, Problem, ReportedConflict, RunReport, TenantReport, counted
 
-_COLOURS = {Outcome.OK: "green", Outcome.SKIPPED: "cyan", Outcome.PARTIAL: "yellow", Outcome.FAILED: "red"}
+_COLOURS = {
+    Outcome.OK: "green",
+    Outcome.RUNNING: "cyan",
+    Outcome.SKIPPED: "cyan",
+    Outcome.PARTIAL: "yellow",
+    Outcome.FAILED: "red",
+}
 _SHORT = 10
 
 

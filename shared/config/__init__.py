@@ -4,7 +4,7 @@ Start with `table` (every setting, a row each), then `loader` (which place count
 `layers` (precedence) and `tenants`. Nothing here reads the environment or contacts anybody.
 """
 
-from shared.config.loader import config_secret_needed, load, relaxed
+from shared.config.loader import config_secret_needed, load, relaxed, scale_out
 from shared.config.table import PREFIX, SETTINGS, Level, Setting
 
-__all__ = ["PREFIX", "SETTINGS", "Level", "Setting", "config_secret_needed", "load", "relaxed"]
+__all__ = ["PREFIX", "SETTINGS", "Level", "Setting", "config_secret_needed", "load", "relaxed", "scale_out"]

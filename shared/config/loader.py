@@ -11,10 +11,10 @@ from typing import Any
 from shared.config import table
 from shared.config.documents import Document, read_document, rows
 from shared.config.layers import Findings, Layer, environment, environment_layer, read_layer
-from shared.config.model import Settings, Tenant
+from shared.config.model import ScaleOut, Settings, Tenant
 from shared.config.tenants import Surroundings, build
 from shared.config.test_users import read_maps, warn_of_unused
-from shared.config.values import is_azure_vault
+from shared.config.values import BadValueError, is_azure_vault
 from shared.errors import ConfigurationError
 
 _SINGLE = (table.TENANT_ID, table.HUB)
@@ -70,6 +70,14 @@ def config_secret_needed(environ: Mapping[str, str]) -> tuple[str, str] | None:
     if findings.problems:
         raise ConfigurationError(findings.problems, hint=_HINT)
     return base.get(table.KEY_VAULT_URL), base.get(table.CONFIG_SECRET_NAME)
+
+
+def scale_out(environ: Mapping[str, str]) -> ScaleOut:
+    """How tenants are mirrored, for an app that has to know before it can complain; what is wrong is left to `load`."""
+    try:
+        return table.SCALE_OUT.parse(environ[table.SCALE_OUT.variable])
+    except (KeyError, BadValueError):
+        return table.SCALE_OUT.default
 
 
 def relaxed(environ: Mapping[str, str]) -> bool:
@@ -174,6 +182,7 @@ def _settings(base: Layer, tenants: tuple[Tenant, ...], findings: Findings) -> S
         vault_url=base.get(table.KEY_VAULT_URL),
         state_url=base.get(table.STATE_URL),
         schedule=base.get(table.SCHEDULE),
+        scale_out=base.get(table.SCALE_OUT),
         time_budget_minutes=base.get(table.TIME_BUDGET_MINUTES),
         identity_client_id=base.get(table.IDENTITY_CLIENT_ID),
         relaxed=_is_relaxed(base),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 
 class DeletePolicy(StrEnum):
@@ -82,6 +83,26 @@ class Cloud:
     known: bool = True
 
 
+class ScaleOut(StrEnum):
+    """How the Function app mirrors a tenant."""
+
+    INLINE = "inline"
+    """In one process, however many mailboxes there are."""
+    AUTO = "auto"
+    """In one process up to `ROOMY` mailboxes, else in shards."""
+    DURABLE = "durable"
+    """In shards."""
+
+    @property
+    def room(self) -> int | None:
+        """How many mailboxes one process takes, None for any number."""
+        return {ScaleOut.INLINE: None, ScaleOut.AUTO: ROOMY, ScaleOut.DURABLE: 0}[self]
+
+
+ROOMY: Final = 2000
+"""So many mailboxes are well within what one process mirrors in an hour."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """One tenant's settings; `hub` is the UPN, object id or e-mail of the shared mailbox."""
@@ -116,6 +137,7 @@ class Settings:
     vault_url: str = ""
     state_url: str = ""
     schedule: str = "0 0 * * * *"
+    scale_out: ScaleOut = ScaleOut.INLINE
     time_budget_minutes: float | None = None
     identity_client_id: str = ""
     relaxed: bool = False

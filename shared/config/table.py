@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.config import values
 from shared.config.clouds import CloudName
-from shared.config.model import DeletePolicy, PairByEmail, Secret
+from shared.config.model import DeletePolicy, PairByEmail, ScaleOut, Secret
 from shared.config.schedule import schedule
 
 T = TypeVar("T")
@@ -218,6 +218,15 @@ SCHEDULE = Setting(
     shown_default="`0 0 * * * *`",
     example="0 30 6-20 * * 1-5",
 )
+SCALE_OUT = Setting(
+    values.choice(ScaleOut),
+    ScaleOut.INLINE,
+    "How the Function app mirrors a tenant: `inline` in one process, `durable` in shards that Durable Functions "
+    "spreads over several, `auto` in shards if it has more than 2,000 mailboxes. Read when the app starts.",
+    variable=PREFIX + "SCALE_OUT",
+    shown_default="`inline`",
+    example="auto",
+)
 STATE_URL = Setting(
     values.state_url,
     "",
@@ -373,6 +382,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     KEY_VAULT_URL,
     CONFIG_SECRET_NAME,
     SCHEDULE,
+    SCALE_OUT,
     STATE_URL,
     CLOUD,
     GRAPH_URL,

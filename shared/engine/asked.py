@@ -9,7 +9,7 @@ from shared.config.model import Tenant
 from shared.errors import StateDamagedError, StateError
 from shared.ports import StateStore
 from shared.sync.records import QUEUED, UNFINISHED, Holder, RunPart, RunRecord
-from shared.sync.report import RunReport, TenantReport
+from shared.sync.report import Outcome, RunReport, TenantReport
 from shared.telemetry import log_event
 
 _LOG = logging.getLogger(__name__)
@@ -53,9 +53,13 @@ async def begin(state: StateStore, tenants: Sequence[Tenant], run_id: str, now: 
 async def settle(state: StateStore, report: RunReport) -> None:
     """Put on record what the run left unsaid: a dry run, or a tenant that another run holds, keeps no record itself.
 
+    What goes on in shards will have its own.
+
     Somebody waits for the report of just this run. A state that does not take it changes nothing about what was done.
     """
     for tenant in report.tenants:
+        if tenant.outcome is Outcome.RUNNING:
+            continue
         try:
             await _settle_one(state, report, tenant)
         except StateError:

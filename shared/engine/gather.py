@@ -9,7 +9,7 @@ from typing import Final
 from shared.engine.apply import failure_of
 from shared.engine.job import Job
 from shared.engine.observe import Eyes
-from shared.engine.roster import enrolled
+from shared.engine.roster import OutgrownError, enrolled
 from shared.errors import (
     ItemError,
     ItemGoneError,
@@ -49,12 +49,16 @@ class Gathered:
 async def gather(job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint] | None) -> Gathered:
     """Read the hub and all spokes; raises `TenantError` when the hub or the whole tenant cannot be read.
 
+    Raises `OutgrownError` when there are more of them than the job has room for.
+
     Of a mailbox with a checkpoint that can be trusted only the changes are read; with None nothing is trusted.
     In a dry run a missing hub folder is not made, but taken for the empty folder that it would be.
     """
     tenant, progress, eyes = job.tenant, job.progress, Eyes(job, rules, checkpoints)
     checkpoints = checkpoints or {}
     hub_user, roster = await enrolled(job, checkpoints)
+    if job.room is not None and len(roster.users) > job.room:
+        raise OutgrownError(len(roster.users))
     progress.step(tenant.tenant_id, "reading", len(roster.users) + 1)
     hub, namesakes = await read_hub(job, hub_user, eyes)
     progress.advance(tenant.tenant_id)

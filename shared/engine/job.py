@@ -11,7 +11,10 @@ from shared.sync.stamp import SyncId
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done for which tenant, with what; with `only`, for no other contacts than these."""
+    """What is to be done for which tenant, with what; with `only`, for no other contacts than these.
+
+    `room` is how many mailboxes this process takes, None for any number.
+    """
 
     tenant: Tenant
     options: RunOptions
@@ -20,6 +23,7 @@ class Job:
     progress: Progress
     course: Course
     only: frozenset[SyncId] | None = None
+    room: int | None = None
 
     @property
     def is_dry(self) -> bool:

@@ -14,6 +14,14 @@ _LATELY: Final = timedelta(days=14)
 """How long a spoke that has left the licence filter's answer is asked for by id."""
 
 
+class OutgrownError(Exception):
+    """The tenant has more mailboxes than this process is to take; nothing was read or written."""
+
+    def __init__(self, mailboxes: int) -> None:
+        super().__init__(mailboxes)
+        self.mailboxes = mailboxes
+
+
 async def enrolled(job: Job, checkpoints: Mapping[str, Checkpoint]) -> tuple[User, Roster]:
     """The shared mailbox's user and the roster; raises `HubNotFoundError`, `NoUsersError`."""
     tenant, directory = job.tenant, job.services.directory

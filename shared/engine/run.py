@@ -12,6 +12,7 @@ from shared.engine.job import Job
 from shared.engine.lease import Place, alone
 from shared.engine.options import RunOptions
 from shared.engine.record import begun, conclude
+from shared.engine.roster import OutgrownError
 from shared.engine.tenant import sync_tenant
 from shared.errors import ConfigurationError, HeldError, TenantError
 from shared.ports import Clock, Progress, StateStore, TenantServices
@@ -39,13 +40,14 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a run needs beside its settings."""
+    """What a run needs beside its settings; `room` is how many mailboxes of a tenant this process takes."""
 
     open_tenant: OpenTenant
     state: StateStore
     clock: Clock
     progress: Progress
     place: Place
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ async def _one(tenant: Tenant, errand: _Errand, world: World) -> TenantReport:
     try:
         async with alone(world.state, tenant.tenant_id, errand.options.run_id, world.place, course):
             report = await _attempt(tenant, errand, world, course)
+            if report.outcome is Outcome.RUNNING:
+                return report
             record = begun(errand.options.run_id, course)
             return await conclude(world.state, tenant, record, report, world.clock)
     except HeldError as error:
@@ -126,7 +130,13 @@ async def _work(tenant: Tenant, errand: _Errand, world: World, course: Course) -
     options = errand.options
     try:
         async with world.open_tenant(tenant) as services:
-            return await errand.work(Job(tenant, options, services, world.state, world.progress, course))
+            # A dry run is about what one process can tell; whoever asks waits for it.
+            room = None if errand.is_dry(tenant) else world.room
+            return await errand.work(Job(tenant, options, services, world.state, world.progress, course, room=room))
+    except OutgrownError as outgrown:
+        where = {"run_id": options.run_id, "tenant_id": tenant.tenant_id}
+        log_event(_LOG, logging.INFO, "run_in_shards", **where, mailboxes=outgrown.mailboxes)
+        return TenantReport(tenant.tenant_id, Outcome.RUNNING)
     except TenantError as error:
         problem = _problem(error)
     except StoppedError:

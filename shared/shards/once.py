@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
+from uuid import uuid4
 
 from shared.errors import HeldError
 from shared.shards.errand import Step
@@ -36,7 +37,8 @@ async def claimed(step: Step, what: str, shard: int | None = None) -> AsyncItera
     """Do a step alone: whoever else it is delivered to waits until this one has ended, or was killed."""
     place, errand, state = step.place, step.errand, step.state
     claim = f"{errand.tenant_id}/{errand.name(what, shard)}"
-    holder = Holder(errand.run_id, place.host, place.process, place.clock.now())
+    # Two deliveries may reach one process at the same moment: they are two holders all the same.
+    holder = Holder(str(uuid4()), place.host, place.process, place.clock.now())
     async with AsyncExitStack() as stack:
         while True:
             held = hold(state, claim, holder, place.clock, Terms(is_alive=place.is_alive))

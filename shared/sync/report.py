@@ -1,7 +1,8 @@
 """What a run did, as values and as the JSON that `--json` prints.
 
 Outcomes only escalate: a tenant that is `partial` left something undone (a failed mailbox, the deadline), one that
-is `failed` was not mirrored, one that is `skipped` was held by another run. The run's outcome is its worst tenant's.
+is `failed` was not mirrored, one that is `skipped` was held by another run, and one that is `running` goes on in
+shards. The run's outcome is its worst tenant's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ class Outcome(StrEnum):
     """How a tenant, or the run, ended."""
 
     OK = "ok"
+    RUNNING = "running"
     SKIPPED = "skipped"
     PARTIAL = "partial"
     FAILED = "failed"

@@ -116,11 +116,16 @@ class Worker:
         raw = (json.loads(text) for text in self.functions[name].raw_bindings)
         return {binding["type"]: binding for binding in raw}
 
-    async def fire_timer(self, name: str) -> None:
-        """Let the schedule's time come."""
+    async def fire_timer(self, name: str) -> list[str]:
+        """Let the schedule's time come; what was put on queues."""
         status = {"Last": "2026-01-01T00:00:00+00:00", "Next": "2026-01-01T01:00:00+00:00"}
         due = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": False}
-        await self._invoke(name, TypedData(json=json.dumps(due)))
+        return _queued(await self._invoke(name, TypedData(json=json.dumps(due))))
+
+    async def trigger(self, name: str, data: TypedData) -> str:
+        """Let an orchestrator or an activity go on; its answer as JSON."""
+        answer = (await self._invoke(name, data)).return_value
+        return str(answer.json if answer.json is not None else json.dumps(answer.string))
 
     async def request(self, method: str, address: str, body: bytes = b"", accept: str = "*/*") -> HttpAnswer:
         """Send an HTTP request and give the answer with the messages that went to the queue beside it.
@@ -139,8 +144,8 @@ class Worker:
         )
         reply = await self._invoke(name, TypedData(http=http))
         answer = reply.return_value.http
-        queued = [binding.data.string for binding in reply.output_data]
-        return HttpAnswer(int(answer.status_code), answer.body.bytes.decode(), _lower(answer.headers), queued)
+        headers = _lower(answer.headers)
+        return HttpAnswer(int(answer.status_code), answer.body.bytes.decode(), headers, _queued(reply))
 
     def _routed(self, method: str, path: str) -> tuple[str, dict[str, str]]:
         """The function whose route fits, and what the route's names stand for."""
@@ -152,13 +157,14 @@ class Worker:
                 return name, {key: unquote(value) for key, value in found.groupdict().items()}
         raise LookupError(f"no function answers {method} {path}")
 
-    async def deliver(self, name: str, text: str, dequeue_count: int = 1) -> None:
-        """Hand a queue's message over."""
+    async def deliver(self, name: str, text: str, dequeue_count: int = 1, client: TypedData | None = None) -> list[str]:
+        """Hand a queue's message over, and with it the `client` of orchestrations; what was put on queues."""
         times = dict.fromkeys(("InsertionTime", "ExpirationTime", "NextVisibleTime"), "2026-01-01T00:00:00+00:00")
         values = {key: TypedData(json=json.dumps(value)) for key, value in times.items()}
         values["DequeueCount"] = TypedData(json=json.dumps(dequeue_count))
         values |= {"Id": TypedData(string="message-1"), "PopReceipt": TypedData(string="receipt")}
-        await self._invoke(name, TypedData(string=text), values)
+        beside = {"client": client} if client else {}
+        return _queued(await self._invoke(name, TypedData(string=text), values, beside))
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The log's events of one name."""
@@ -172,15 +178,22 @@ class Worker:
             _check(loaded.result)
             self.functions[function.name] = function
 
-    async def _invoke(self, name: str, trigger: TypedData, metadata: Mapping[str, TypedData] | None = None) -> Any:
+    async def _invoke(
+        self,
+        name: str,
+        trigger: TypedData,
+        metadata: Mapping[str, TypedData] | None = None,
+        beside: Mapping[str, TypedData] | None = None,
+    ) -> Any:
         function = self.functions[name]
-        (parameter,) = (key for key, binding in function.bindings.items() if binding.direction == messages.Direction.IN)
+        (parameter,) = (key for key, binding in function.bindings.items() if binding.type.endswith("Trigger"))
+        inputs = {parameter: trigger, **(beside or {})}
         _INVOCATION.set(str(uuid4()))
         reply = await self._ask(
             "invocation_request",
             invocation_id=_INVOCATION.get(),
             function_id=function.function_id,
-            input_data=[ParameterBinding(name=parameter, data=trigger)],
+            input_data=[ParameterBinding(name=key, data=data) for key, data in inputs.items()],
             trigger_metadata=metadata or {},
             trace_context=SimpleNamespace(trace_parent="", trace_state="", attributes={}),
             retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
@@ -211,6 +224,10 @@ def worker(app_directory: Path) -> Iterator[Worker]:
         root.setLevel(level)
         root.removeHandler(handler)
         _forget(_RUNTIME, "function_app")
+
+
+def _queued(reply: Any) -> list[str]:
+    return [binding.data.string for binding in reply.output_data]
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
