@@ -130,7 +130,7 @@ class Writer:
 
     async def _apply(self, mailbox: str, part: Part, missing: Missing) -> Applied:
         """Carry out a mailbox's part; remember what came of it."""
-        await self._keep(mailbox, part.links)
+        await self._keep(mailbox, part.links, part.forgotten)
         quarantine = self._quarantine(mailbox)
         wanted = [one for one in part.operations if _may_go(one, missing) and not is_quarantined(one, quarantine)]
         self._skip(len(part.operations) - len(wanted))

@@ -98,6 +98,7 @@ class Plan:
                 self.hub,
                 operations=tuple(one for one in self.hub.operations if one.version.sync_id in sync_ids),
                 links=_about(self.hub.links, sync_ids),
+                forgotten=tuple(one for one in self.hub.forgotten if one in sync_ids),
             ),
             scattering=replace(self.scattering, decisions=decisions, links=links),
             versions=tuple(version for version in self.versions if version.sync_id in sync_ids),

@@ -39,10 +39,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One replica's part. `links` need no write and are only to be remembered, `settled` cards are up to date."""
+    """One replica's part. `links` need no write and are only to be remembered, `settled` cards are up to date.
+
+    `forgotten` are contacts whose card there is gone, as it shall be: who remembered it would not give it back one day.
+    """
 
     operations: tuple[Operation, ...] = ()
     links: tuple[StoredLink, ...] = ()
+    forgotten: tuple[SyncId, ...] = ()
     settled: int = 0
 
 
@@ -82,7 +86,7 @@ class Scatter:
         for decision in self.decisions:
             if replica.mailbox not in decision.occupied:
                 maker.add(decision)
-        return Part(tuple(maker.operations), tuple(maker.links), maker.settled)
+        return Part(tuple(maker.operations), tuple(maker.links), tuple(maker.forgotten), maker.settled)
 
 
 class _PartMaker:
@@ -91,6 +95,7 @@ class _PartMaker:
     def __init__(self, replica: Replica, scatter: Scatter) -> None:
         self.operations: list[Operation] = []
         self.links = list(scatter.links.get(replica.mailbox, ()))
+        self.forgotten: list[SyncId] = []
         self.settled = 0
         self._replica = replica
         self._observed = scatter.observed[replica.mailbox]
@@ -142,6 +147,8 @@ class _PartMaker:
         is_left = link is not None and (link.is_withheld or (version.is_undone and not link.is_ours))
         if item and link and not is_left:
             self.operations.append(DeleteContact(self._replica, version, decision.stamp, item, link))
+        elif item is None and self._replica.mailbox in decision.removed_from:
+            self.forgotten.append(version.sync_id)
 
     def _card(self, decision: Decision, link: Link | None) -> Item | None:
         """The contact's card there: as it was read, else as it is remembered, None if there is none."""

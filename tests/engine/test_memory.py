@@ -369,3 +369,21 @@ async def test_a_stamp_that_failed_is_made_good_by_the_next_run(office: Office) 
     await office.run()
     assert all(office.names(name) == ["Ada", "Grace"] for name in EVERYBODY)
     assert read_stamp(office.card("hub", "Ada")["personalNotes"])[1] is not None
+
+
+async def test_a_contact_that_comes_back_comes_back_to_whoever_deleted_it(office: Office) -> None:
+    """Bob's deletion went everywhere; Ann takes her card out of Deleted Items, and Bob has it again as well."""
+    office.emulator.switches.delta_replays = False
+    await company_of(office, "Grace")
+    await office.run()
+    lost = office.card("ann", "Grace")["id"]
+    delete(office, "bob", "Grace")
+    for _ in range(2):
+        office.emulator.clock.advance(HOUR)
+        await office.run(DeletePolicy="everywhere")
+    assert [office.names(name) for name in EVERYBODY] == [[]] * 4
+    office.box("ann").restore_contact(lost)
+    for full in (False, False, True):
+        office.emulator.clock.advance(HOUR)
+        await office.run(RunOptions(full=full), DeletePolicy="everywhere")
+        assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
