@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from shared.config.model import ClientSecret, FederatedIdentity, Settings, Tenant, VaultCertificate, VaultSecret
+from shared.config.model import (
+    ROOMY,
+    ClientSecret,
+    FederatedIdentity,
+    ScaleOut,
+    Settings,
+    Tenant,
+    VaultCertificate,
+    VaultSecret,
+)
 from shared.engine.gather import HUB_FOLDER
 from shared.engine.run import OpenTenant, chosen
 from shared.errors import HubNotFoundError, MirrorError, Who
@@ -91,6 +100,7 @@ def _subject(tenant: Tenant, settings: Settings) -> Subject:
         state_place=settings.state_url,
         chosen=len(tenant.test_users),
         dry_run=tenant.dry_run,
+        room=ROOMY if settings.scale_out is ScaleOut.INLINE else None,
     )
 
 

@@ -42,7 +42,8 @@ class Subject:
     """The tenant's settings, as far as a finding speaks of them; `chosen` counts its test users, 0 means everybody.
 
     `consent_url` is where an administrator of the tenant consents; `vault` is the name of the vault, `state_place` the
-    configured place of the state, "" for the usual one.
+    configured place of the state, "" for the usual one. `room` is how many mailboxes one process mirrors well, None
+    when a larger tenant goes on in shards.
     """
 
     tenant_id: str
@@ -55,6 +56,7 @@ class Subject:
     state_place: str = ""
     chosen: int = 0
     dry_run: bool = False
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

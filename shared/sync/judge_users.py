@@ -34,7 +34,21 @@ def judge_users(staff: Staff, subject: Subject, *, lacks_contacts: bool) -> list
     lines += [_some(code, knocks) for code, knocks in sorted(kinds.items()) if code not in _COMMON]
     if staff.unknown:
         lines.append(_unknown(staff.unknown))
+    if subject.room is not None and staff.spokes > subject.room:
+        lines.append(_outgrown(staff.spokes, subject.room))
     return lines
+
+
+def _outgrown(spokes: int, room: int) -> Finding:
+    return Finding(
+        "users",
+        Status.WARNING,
+        f"{spokes} mailboxes are more than the {room} that one process mirrors well within an hour.",
+        "Outgrown",
+        Who.DEPLOYER,
+        "As a Function app: set AUTOMATION_SYNCCONTACTS_SCALE_OUT to auto (docs/scale.md). In a pipeline: give the job "
+        "the time that it takes.",
+    )
 
 
 def _nobody(staff: Staff, subject: Subject) -> Finding:

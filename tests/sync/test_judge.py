@@ -184,3 +184,12 @@ def test_a_report_is_as_bad_as_its_worst_line() -> None:
     red = TenantFindings("u", (Finding("token", Status.RED, "No.", "SignIn"),))
     assert (CheckReport(NOW, (), (fine, red)).outcome, CheckReport(NOW, (), (fine, red)).exit_code) == (Status.RED, 1)
     assert CheckReport(NOW, (), ()).outcome is Status.OK
+
+
+def test_more_mailboxes_than_one_process_takes_are_worth_a_line() -> None:
+    """A warning says which setting lets the run go on in shards; where it does already, there is none."""
+    many = replace(FINE, staff=Staff(2001, 2001, (ANN, BOB)))
+    _, line = found(replace(many, subject=replace(FINE.subject, room=2000)), "users")
+    assert (line.status, line.code) == (Status.WARNING, "Outgrown")
+    assert "AUTOMATION_SYNCCONTACTS_SCALE_OUT" in line.hint
+    assert len(found(many, "users")) == 1
