@@ -9,9 +9,9 @@ from shared.config import scale_out
 from shared.config.model import ScaleOut
 from shared.manual.call import Answer, Call
 from shared.serving import App
+from shared.shards.message import SHARDS_QUEUE
 
 RUN_QUEUE = "contacts-mirror-runs"
-SHARDS_QUEUE = "contacts-mirror-shards"
 STORAGE = "AzureWebJobsStorage"
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)

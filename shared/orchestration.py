@@ -16,11 +16,10 @@ import azure.functions as func
 from shared.serving import App
 from shared.shards.ending import End
 from shared.shards.errand import Errand
-from shared.shards.message import read_call, read_done, read_errand, read_errands, write
+from shared.shards.message import SHARDS_QUEUE, read_call, read_done, read_errand, read_errands, write
 from shared.shards.workflow import Call, Done, workflow
 from shared.telemetry import log_event
 
-SHARDS_QUEUE: Final = "contacts-mirror-shards"
 _STORAGE: Final = "AzureWebJobsStorage"
 _SLICE: Final = 100
 _RETRY: Final = df.RetryOptions(first_retry_interval_in_milliseconds=30_000, max_number_of_attempts=3)

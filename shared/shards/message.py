@@ -7,6 +7,9 @@ import msgspec
 from shared.shards.errand import Errand
 from shared.shards.workflow import Call, Done
 
+SHARDS_QUEUE: Final = "contacts-mirror-shards"
+"""The Storage queue that runs take which go on in shards."""
+
 _encode: Final = msgspec.json.Encoder().encode
 _errands: Final = msgspec.json.Decoder(list[Errand])
 _errand: Final = msgspec.json.Decoder(Errand)

@@ -11,7 +11,7 @@ from shared.engine.lease import together
 from shared.engine.run import World, chosen
 from shared.shards.begin import begin
 from shared.shards.conclude import conclude
-from shared.shards.ending import Ended, attempted
+from shared.shards.ending import End, Ended, attempted
 from shared.shards.errand import Errand, Step
 from shared.shards.gather import gather
 from shared.shards.merge import merge
@@ -28,6 +28,7 @@ async def carry_out(call: Call, settings: Settings, world: World) -> Done:
     tenant, step = _of(call.errand, settings, world)
     try:
         is_first = call.step is StepName.BEGIN
+        await _refuse_if_over(step, is_first=is_first)
         async with attempted(step, is_first=is_first), _open(step, tenant, settings, world) as job:
             done = await _take(call, step, job)
     except Ended as error:
@@ -50,6 +51,18 @@ async def close(call: Call, settings: Settings, world: World) -> RunReport | Non
 def _of(errand: Errand, settings: Settings, world: World) -> tuple[Tenant, Step]:
     (tenant,) = chosen(settings.tenants, (errand.tenant_id,))
     return tenant, Step(errand, world.state, world.place)
+
+
+async def _refuse_if_over(step: Step, *, is_first: bool) -> None:
+    """A step may come when its run is long over: then it must not even take the lease, which nobody would give back."""
+    errand = step.errand
+    if is_first:
+        record = await step.state.run(errand.tenant_id, errand.run_id)
+        is_over = record is not None and record.finished_at is not None
+    else:
+        is_over = await step.take("begun") is None
+    if is_over:
+        raise Ended(End.RUN_ENDS)
 
 
 @asynccontextmanager

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.orchestration import SHARDS_QUEUE
-from shared.shards.message import read_errands, write
+from shared.shards.message import SHARDS_QUEUE, read_errands, write
 from shared.state.sqlite import SqliteStateStore
 from tests.app.conftest import HUB_FOLDER, ROOT, add_contact, names, needs_worker, only_tenant
 from tests.app.harness.durable import DurableHost, Instance, client_binding

@@ -15,7 +15,9 @@ from shared.engine.options import RunOptions
 from shared.engine.run import Quiet, World, run
 from shared.errors import MailboxError, StateError, TenantError
 from shared.ports import Clock, StateStore
+from shared.shards.ending import End
 from shared.shards.errand import Errand
+from shared.shards.steps import carry_out, close
 from shared.shards.workflow import Call, Done, StepName
 from shared.state.memory import MemoryStateStore
 from shared.sync.records import Holder
@@ -151,6 +153,20 @@ def test_a_run_that_was_killed_leaves_nothing_for_good(company: Company) -> None
     report = company.run()
     assert (report.outcome, company.parcels()) == ("ok", 0)
     assert set(map(tuple, company.names().values())) == {tuple(everybody)}
+
+
+def test_steps_that_come_when_all_is_over_do_nothing(company: Company) -> None:
+    """Each is delivered once more a day later: nothing is written, and the lease stays free for the next run."""
+    company.run()
+    writes, calls = company.room.writes, company.calls
+    company.clock.seconds += 24 * 3600
+    world = company.world(PlaceClock(company.clock))
+    for call in calls:
+        done = asyncio.run(carry_out(call, company.settings(), world))
+        assert done.end is End.RUN_ENDS
+    assert asyncio.run(close(Call(StepName.CONCLUDE, calls[0].errand), company.settings(), world)) is None
+    assert (company.room.writes, company.parcels()) == (writes, 0)
+    assert asyncio.run(company.state.lease_holder(company.tenant.tenant_id, company.clock.now())) is None
 
 
 def test_another_run_holds_the_tenant(company: Company) -> None:
