@@ -39,7 +39,7 @@ class Follower:
         told = await self._follow(replica, delta_link, known)
         if told is None:
             return None
-        read = await self._read(replica, told.rows, wire.Home(replica.mailbox, injected))
+        read = await self._read(replica, told.rows, self._reader.home(replica, injected))
         if read is None or read.refused:
             # Left out, a card counts as unchanged, and the link leads past it.
             return None
