@@ -18,6 +18,7 @@ LARGEST_BATCH: Final = 20
 LARGEST_BODY_BYTES: Final = 3_500_000
 _FRAME_BYTES: Final = 200
 _LONGEST_HEADER: Final = 512
+_TOLD: Final = (str, int, float)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -152,11 +153,7 @@ def _answer(response: _Response) -> Answer:
 
 
 def _headers(raw: Mapping[str, object]) -> Mapping[str, str]:
-    return {
-        _lower(name): _one_line(value if isinstance(value, str) else str(value))
-        for name, value in raw.items()
-        if isinstance(value, str | int | float)
-    }
+    return {_lower(name): _one_line(str(value)) for name, value in raw.items() if isinstance(value, _TOLD)}
 
 
 @lru_cache(maxsize=256)  # all answers bear the same few

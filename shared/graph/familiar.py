@@ -14,7 +14,7 @@ _NAMES: Final = frozenset(FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    told: Mapping[str, object]
+    told: Mapping[str, object]  # without what the folder adds
     injected: tuple[str, ...]
     contact: Contact
 
@@ -36,6 +36,8 @@ class Familiar:
         if sync_id is None:
             return normalise(row, without_categories=injected)
         told = {name: value for name, value in row.items() if value and name in _NAMES}
+        if injected and "categories" in told:
+            _leave_out(told, injected)
         known = self._readings.get(sync_id)
         if known and known.told == told and known.injected == injected:
             return known.contact
@@ -43,3 +45,13 @@ class Familiar:
         if known or len(self._readings) < self._most:
             self._readings[sync_id] = reading
         return reading.contact
+
+
+def _leave_out(told: dict[str, object], injected: tuple[str, ...]) -> None:
+    """Take the folder's own categories away, or the hub's cards would never be like the spokes'."""
+    categories = told["categories"]
+    names = {name.casefold() for name in injected}
+    if isinstance(categories, list):
+        told["categories"] = [one for one in categories if not (isinstance(one, str) and one.casefold() in names)]
+        if not told["categories"]:
+            del told["categories"]

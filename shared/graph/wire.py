@@ -68,8 +68,8 @@ def row_id(row: Row) -> str:
 
 def change_marker(row: Row) -> str:
     """The changeKey; the etag holds the same between quotes."""
-    key = _text(row.get("changeKey"))
-    return key or _text(row.get("@odata.etag")).removeprefix("W/").strip('"')
+    key = row.get("changeKey")
+    return key if key and isinstance(key, str) else _text(row.get("@odata.etag")).removeprefix("W/").strip('"')
 
 
 def is_whole(row: Row) -> bool:

@@ -234,7 +234,8 @@ class _Pairs:
                 self._by_key[key].append(other or sync_id)
 
     def _keys_of(self, faces: Mapping[str, Contact]) -> list[Key]:
-        return sorted({self._keys.key(face) for face in faces.values()})
+        different = {id(face): face for face in faces.values()}  # most mailboxes hold the very same value
+        return sorted({self._keys.key(face) for face in different.values()})
 
     def _namesake(self, sync_id: SyncId, cards: Cards, keys: Iterable[Key]) -> SyncId | None:
         """The contact placed already that these cards also are; of several, the one with the most room for them.
