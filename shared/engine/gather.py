@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.config.model import Tenant
 from shared.engine.apply import failure_of
+from shared.engine.door import Door
 from shared.engine.job import Job
 from shared.engine.observe import Eyes
 from shared.errors import (
@@ -30,9 +31,6 @@ HUB_FOLDER: Final = "All Contacts"
 
 _LATELY: Final = timedelta(days=14)
 """How long a spoke that has left the licence filter's answer is asked for by id."""
-
-_READERS: Final = 80
-"""Mailboxes read at once; Graph limits each mailbox by itself, so this bounds memory, not load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +161,19 @@ def _without_hub(job: Job, failure: Failure) -> TenantError:
 
 
 async def _observe_all(job: Job, replicas: Sequence[Replica], eyes: Eyes) -> list[Observation | Unreadable]:
-    places = asyncio.Semaphore(_READERS)
+    door = Door()
 
     async def observe(replica: Replica) -> Observation | Unreadable:
-        async with places:
-            try:
-                if job.course.stop:
-                    return Unreadable(replica, Failure(job.course.stop.code, job.course.stop.message, skipped=True))
-                return await eyes.observe(replica)
-            except MailboxError as error:
-                return Unreadable(replica, failure_of(error))
-            finally:
-                job.progress.advance(job.tenant.tenant_id)
+        await door.enter()
+        try:
+            if job.course.stop:
+                return Unreadable(replica, Failure(job.course.stop.code, job.course.stop.message, skipped=True))
+            return await eyes.observe(replica)
+        except MailboxError as error:
+            return Unreadable(replica, failure_of(error))
+        finally:
+            door.leave(much=replica.mailbox in eyes.told_much)
+            job.progress.advance(job.tenant.tenant_id)
 
     return await asyncio.gather(*map(observe, replicas))
 

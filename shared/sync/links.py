@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.sync.contact import FieldValue
 from shared.sync.mergebase import Link, Version
-from shared.sync.records import NO_RESIDUE, StoredLink
+from shared.sync.records import StoredLink
 from shared.sync.replica import Draft, Item
 
 Residue = Mapping[str, FieldValue | None]
@@ -32,7 +32,7 @@ def link_after(written: Written) -> StoredLink:
     before, after, version, draft = written.before, written.after, written.version, written.draft.fields
     differing = after.contact.differing(version.contact)
     ours = differing if before is None else differing & draft.keys()
-    residue = {name: after.contact.get(name) for name in ours} if ours else NO_RESIDUE
+    residue = {name: after.contact.get(name) for name in ours}
     is_ours = before is None or (written.link.is_ours if written.link else False)
     if before and written.link and after.contact.differing(before.contact) - draft.keys():
         return _stored(after, written.link.base, written.link.residue, is_ours=is_ours, marker="")
