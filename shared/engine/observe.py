@@ -96,7 +96,7 @@ class Eyes:
             await state.save_links(tenant_id, mailbox, touched)
         except StateDamagedError:
             return changed
-        return left
+        return replace(left, echoes=left.echoes + len(touched))
 
     async def _recall(self) -> Versions:
         """The newest versions, asked for once."""
@@ -134,4 +134,5 @@ class Eyes:
             watermark=checkpoint.watermark,
             pending=checkpoint.pending,
             duplicates=checkpoint.duplicates,
+            echoes=changes.echoes,
         )

@@ -25,6 +25,10 @@ _WRITERS: Final = 160
 """Mailboxes written at once: four requests of each are more than Graph takes in all, and their parts fit in memory."""
 
 
+_MANY_ECHOES: Final = 20
+"""Fewer cost less to be told again than a row of state for each mailbox."""
+
+
 class Writer:
     """Writes one tenant's plan."""
 
@@ -125,6 +129,16 @@ class Writer:
         checkpoint = advanced(observation, known, self._newest, left, self._job.services.clock.now())
         if checkpoint != known:
             await self._job.state.save_checkpoint(self._tenant_id, checkpoint)
+
+
+async def pass_echoes(job: Job, gathered: Gathered, checkpoints: Mapping[str, Checkpoint]) -> None:
+    """Where nothing is new, move the delta links past what was known already, or each hour would be told it again."""
+    if job.is_dry or job.only is not None:
+        return
+    for one in (gathered.hub, *gathered.spokes):
+        known = checkpoints.get(one.replica.mailbox)
+        if known and one.echoes >= _MANY_ECHOES:
+            await job.state.save_checkpoint(job.tenant.tenant_id, replace(known, delta_link=one.delta_link))
 
 
 def _may_go(operation: Operation, missing: frozenset[SyncId]) -> bool:
