@@ -34,7 +34,7 @@ ATTEMPTS: Final = 2
 
 
 KEPT_AT_ONCE: Final = 200
-"""So many confirmed writes are remembered together: in one go, and no more are forgotten when the run is killed."""
+"""So many confirmed writes are remembered together; of a run that is killed they are forgotten, and found by marker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,12 @@ async def apply(store: ContactStore, rules: Rules, operations: Sequence[Operatio
     A mailbox that cannot go on is `Applied.failure`, a tenant that cannot is `Applied.tenant_error`.
     """
     applied = Applied()
-    hand = _Hand(store, rules, applied, beside)
     pending = iter(operations)
     async with asyncio.TaskGroup() as group:
+        hand = _Hand(store, rules, applied, beside, group)
         for _ in range(min(WORKERS, len(operations))):
             group.create_task(_work(hand, pending))
-    await hand.keep(least=1)
+    await hand.keep()
     applied.undone.update(operation.stamp.sync_id for operation in pending)
     return applied
 
@@ -113,20 +113,37 @@ class _Hand:
     rules: Rules
     applied: Applied
     beside: Beside
+    group: asyncio.TaskGroup
     links: list[StoredLink] = field(default_factory=list)
     forgotten: list[SyncId] = field(default_factory=list)
+    keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def keep(self, least: int) -> None:
-        """Remember what is confirmed, if it is at least so much."""
-        if len(self.links) + len(self.forgotten) < least:
-            return
+    async def keep(self) -> None:
+        """Remember what is confirmed."""
+        links, forgotten = self._taken()
+        if links or forgotten:
+            await self._remember(links, forgotten)
+
+    def _keep_beside(self) -> None:
+        """Remember it while the work goes on, if it is enough and the last time is over.
+
+        A worker that waited for it would fall behind the others, and its requests travel alone from then on.
+        """
+        if len(self.links) + len(self.forgotten) >= KEPT_AT_ONCE and not self.keeping.locked():
+            self.group.create_task(self._remember(*self._taken()))
+
+    def _taken(self) -> tuple[Sequence[StoredLink], Sequence[SyncId]]:
         links, forgotten = tuple(self.links), tuple(self.forgotten)
         self.links.clear()
         self.forgotten.clear()
-        try:
-            await self.beside.keep(links, forgotten)
-        except TenantError as error:
-            self.applied.tenant_error = error
+        return links, forgotten
+
+    async def _remember(self, links: Sequence[StoredLink], forgotten: Sequence[SyncId]) -> None:
+        async with self.keeping:
+            try:
+                await self.beside.keep(links, forgotten)
+            except TenantError as error:
+                self.applied.tenant_error = error
 
     async def carry_out(self, operation: Operation) -> None:
         try:
@@ -144,7 +161,7 @@ class _Hand:
             self.applied.undone.add(operation.stamp.sync_id)
         except TenantError as error:
             self.applied.tenant_error = error
-        await self.keep(least=KEPT_AT_ONCE)
+        self._keep_beside()
 
     async def _create(self, operation: CreateContact) -> None:
         draft = new_draft(operation)

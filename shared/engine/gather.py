@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.engine.apply import failure_of
+from shared.engine.door import Door
 from shared.engine.job import Job
 from shared.engine.observe import Eyes
 from shared.engine.roster import OutgrownError, enrolled
@@ -26,9 +27,6 @@ from shared.sync.rules import Rules
 
 HUB_FOLDER: Final = "All Contacts"
 """The hub folder's name, as the shared mailbox's users know it."""
-
-_READERS: Final = 80
-"""Mailboxes read at once; Graph limits each mailbox by itself, so this bounds memory, not load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +146,19 @@ def _without_hub(job: Job, failure: Failure) -> TenantError:
 
 async def observe_all(job: Job, replicas: Sequence[Replica], eyes: Eyes) -> list[Observation | Unreadable]:
     """All of these spokes, side by side; one that cannot be read, or is not any more, is `Unreadable`."""
-    places = asyncio.Semaphore(_READERS)
+    door = Door()
 
     async def observe(replica: Replica) -> Observation | Unreadable:
-        async with places:
-            try:
-                if job.course.stop:
-                    return Unreadable(replica, Failure(job.course.stop.code, job.course.stop.message, skipped=True))
-                return await eyes.observe(replica)
-            except MailboxError as error:
-                return Unreadable(replica, failure_of(error))
-            finally:
-                job.progress.advance(job.tenant.tenant_id)
+        await door.enter()
+        try:
+            if job.course.stop:
+                return Unreadable(replica, Failure(job.course.stop.code, job.course.stop.message, skipped=True))
+            return await eyes.observe(replica)
+        except MailboxError as error:
+            return Unreadable(replica, failure_of(error))
+        finally:
+            door.leave(much=replica.mailbox in eyes.told_much)
+            job.progress.advance(job.tenant.tenant_id)
 
     return await asyncio.gather(*map(observe, replicas))
 

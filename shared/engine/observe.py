@@ -28,9 +28,10 @@ class Eyes:
     """Reads the replicas of one run; with no `checkpoints` (None) nothing that is remembered is trusted."""
 
     def __init__(self, job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint] | None) -> None:
-        """Settle what is read by `rules`."""
+        """Settle what is read by `rules`; `told_much` are the mailboxes that took memory to be read."""
         self.job = job
         self.versions: Versions | None = None
+        self.told_much: set[str] = set()
         self._rules = rules
         self._settles = checkpoints is not None
         self._checkpoints = checkpoints or {}
@@ -44,6 +45,7 @@ class Eyes:
             changed = await self._changes(replica, checkpoint)
             if changed:
                 return await self._refreshed(changed)
+        self.told_much.add(replica.mailbox)
         async with self._places:
             whole = await self.job.services.contacts.observe(replica)
             if checkpoint:
@@ -83,7 +85,10 @@ class Eyes:
 
     async def _refreshed(self, changed: Observation) -> Observation:
         """Many changes without those that are none; what they tell of change markers is remembered at once."""
-        if len(changed.items) < _MANY or self.job.is_dry:
+        if len(changed.items) < _MANY:
+            return changed
+        self.told_much.add(changed.replica.mailbox)
+        if self.job.is_dry:
             return changed
         state, tenant_id, mailbox = self.job.state, self.job.tenant.tenant_id, changed.replica.mailbox
         try:
@@ -93,7 +98,7 @@ class Eyes:
             await state.save_links(tenant_id, mailbox, touched)
         except StateDamagedError:
             return changed
-        return left
+        return replace(left, echoes=left.echoes + len(touched))
 
     async def _recall(self) -> Versions:
         """The newest versions, asked for once."""
@@ -136,4 +141,5 @@ class Eyes:
             watermark=checkpoint.watermark,
             pending=tuple(sorted({*checkpoint.pending, *self._due(checkpoint)})),
             duplicates=checkpoint.duplicates,
+            echoes=changes.echoes,
         )

@@ -6,7 +6,7 @@ from shared.engine.job import Job
 from shared.engine.memory import checkpoints_of, recall, without_memory
 from shared.engine.options import RunOptions
 from shared.engine.scribe import Scribe
-from shared.engine.write import Writer, ledger_of
+from shared.engine.write import Writer, ledger_of, pass_echoes
 from shared.ports import TenantServices
 from shared.sync.plan import NOTHING_TO_DO
 from shared.sync.progress import is_quiet, newest_of
@@ -24,6 +24,7 @@ async def sync_tenant(job: Job) -> TenantReport:
     gathered = await gather(job, rules, checkpoints)
     job.course.check()
     if is_quiet((gathered.hub, *gathered.spokes), newest_of(checkpoints)):
+        await pass_echoes(job, (gathered.hub, *gathered.spokes), checkpoints)
         return Scribe(job, gathered, NOTHING_TO_DO).planned(counts_of(job.services))
     recalled = await recall(job, gathered, rules, checkpoints)
     if recalled is None:

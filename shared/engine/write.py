@@ -25,6 +25,10 @@ _WRITERS: Final = 160
 """Mailboxes written at once: four requests of each are more than Graph takes in all, and their parts fit in memory."""
 
 
+_MANY_ECHOES: Final = 20
+"""Fewer cost less to be told again than a row of state for each mailbox."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """What a run remembers of mailboxes beside what was written in them.
@@ -173,6 +177,16 @@ class Writer:
         checkpoint = advanced(observation, known, self._ledger.newest, left, now)
         if checkpoint != known:
             await self._job.state.save_checkpoint(self._tenant_id, checkpoint)
+
+
+async def pass_echoes(job: Job, observations: Iterable[Observation], checkpoints: Mapping[str, Checkpoint]) -> None:
+    """Where nothing else was told, move the delta link past what was known, or each hour would be told it again."""
+    if job.is_dry or job.only is not None:
+        return
+    for one in observations:
+        known = checkpoints.get(one.replica.mailbox)
+        if known and one.echoes >= _MANY_ECHOES and not one.items and not one.removed:
+            await job.state.save_checkpoint(job.tenant.tenant_id, replace(known, delta_link=one.delta_link))
 
 
 def _may_go(operation: Operation, missing: Missing) -> bool:

@@ -7,6 +7,7 @@ concepts/json-batching.md). Answers come in any order, and not always all of the
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ LARGEST_BATCH: Final = 20
 LARGEST_BODY_BYTES: Final = 3_500_000
 _FRAME_BYTES: Final = 200
 _LONGEST_HEADER: Final = 512
+_TOLD: Final = (str, int, float)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -83,11 +85,16 @@ class _Response(msgspec.Struct):
 
 
 class _Responses(msgspec.Struct):
+    responses: list[_Response]
+
+
+class _Parts(msgspec.Struct):
     responses: list[msgspec.Raw]
 
 
 _ENCODER: Final = msgspec.json.Encoder()
 _WHOLE: Final = msgspec.json.Decoder(_Responses)
+_PARTS: Final = msgspec.json.Decoder(_Parts)
 _PART: Final = msgspec.json.Decoder(_Response)
 
 
@@ -97,23 +104,30 @@ def take_apart(body: bytes, count: int) -> list[Answer | Lost]:
     Raises `UnreadableBodyError` if the whole is not a batch's answer.
     """
     answers: list[Answer | Lost] = [Lost("MissingInBatch")] * count
-    for raw in _responses(body):
-        response = _response(raw)
-        number = _number(response.id) if response else 0
-        if response and 1 <= number <= count:
+    for response in _responses(body):
+        number = _number(response.id)
+        if 1 <= number <= count:
             answers[number - 1] = _answer(response)
     return answers
 
 
-def _responses(body: bytes) -> list[msgspec.Raw]:
+def _responses(body: bytes) -> list[_Response]:
     try:
         return _WHOLE.decode(body).responses
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _mended_responses(body)
+        return [response for part in _parts(body) if (response := _response(part))]
 
 
-def _mended_responses(body: bytes) -> list[msgspec.Raw]:
-    """The same through the tolerant decoder: one odd text must not hide nineteen other answers."""
+def _parts(body: bytes) -> list[msgspec.Raw]:
+    """The answers one by one: one that is odd must not hide nineteen others."""
+    try:
+        return _PARTS.decode(body).responses
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _mended_parts(body)
+
+
+def _mended_parts(body: bytes) -> list[msgspec.Raw]:
+    """The same through the tolerant decoder."""
     value = decode(body)
     responses = value.get("responses") if isinstance(value, dict) else None
     if not isinstance(responses, list):
@@ -139,5 +153,14 @@ def _answer(response: _Response) -> Answer:
 
 
 def _headers(raw: Mapping[str, object]) -> Mapping[str, str]:
-    texts = {name.lower(): value for name, value in raw.items() if isinstance(value, str | int | float)}
-    return {name: _CONTROL.sub("", str(value))[:_LONGEST_HEADER] for name, value in texts.items()}
+    return {_lower(name): _one_line(str(value)) for name, value in raw.items() if isinstance(value, _TOLD)}
+
+
+@lru_cache(maxsize=256)  # all answers bear the same few
+def _lower(name: str) -> str:
+    return name.lower()
+
+
+def _one_line(value: str) -> str:
+    """The value as one line, and not a long one."""
+    return (value if value.isprintable() else _CONTROL.sub("", value))[:_LONGEST_HEADER]

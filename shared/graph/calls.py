@@ -35,11 +35,15 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A list or delta round that was read to its end: rows by id, ids told as removed, and the link to go on from."""
+    """A list or delta round that was read to its end: rows by id, ids told as removed, and the link to go on from.
+
+    `dropped` is how many rows were told besides that are of no interest.
+    """
 
     rows: Mapping[str, Row] = field(repr=False)
     removed: tuple[str, ...] = ()
     delta_link: str = field(default="", repr=False)
+    dropped: int = 0
 
 
 class Calls:
@@ -110,7 +114,7 @@ class Calls:
             _feed(pager, row_in(outcome.body, where), where)
             if sift and pager.page:
                 pager.drop(await sift(pager.page))
-        return Round(pager.rows, pager.removed, pager.delta_link)
+        return Round(pager.rows, pager.removed, pager.delta_link, pager.dropped)
 
     def _path_of(self, url: str, where: Where) -> str:
         """The path of a link in an answer, which is untrusted and must lead to our Graph."""

@@ -39,12 +39,12 @@ class Follower:
         told = await self._follow(replica, delta_link, known)
         if told is None:
             return None
-        read = await self._read(replica, told.rows, wire.Home(replica.mailbox, injected))
+        read = await self._read(replica, told.rows, self._reader.home(replica, injected))
         if read is None or read.refused:
             # Left out, a card counts as unchanged, and the link leads past it.
             return None
         removed = tuple(sorted({*told.removed, *read.gone}))
-        return Changes(replica, in_order(read.items), removed, told.delta_link)
+        return Changes(replica, in_order(read.items), removed, told.delta_link, told.dropped)
 
     async def _follow(self, replica: Replica, delta_link: str, known: Known) -> Round | None:
         """The round, read to its end, without echoes; None if the link has expired, at whatever page, or is nonsense.

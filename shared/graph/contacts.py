@@ -36,6 +36,7 @@ class GraphContactStore:
         self._clock = clock
         self._reader = Reader(calls)
         self._follower = Follower(calls, self._reader)
+        self._bodies = wire.Bodies()
         self._injected = {_HUB_FOLDER}
 
     async def find_hub(self, mailbox: User, folder_name: str) -> HubFolder | None:
@@ -94,7 +95,7 @@ class GraphContactStore:
 
     async def create(self, replica: Replica, draft: Draft) -> Item:
         """Create a card once; without a marker an attempt of unknown fate is an `ItemError`, and not repeated."""
-        request = SubRequest(replica.mailbox, "POST", queries.cards(replica), queries.prefer(), wire.create_body(draft))
+        request = SubRequest(replica.mailbox, "POST", queries.cards(replica), queries.prefer(), self._bodies.of(draft))
         where = Where(Scope.NEW_ITEM, replica.is_hub)
         after: Doubtful | None = None
         while True:
@@ -145,7 +146,7 @@ class GraphContactStore:
         return tuple(sorted(self._injected))
 
     def _home(self, replica: Replica) -> wire.Home:
-        return wire.Home(replica.mailbox, self._names())
+        return self._reader.home(replica, self._names())
 
     async def _created(self, replica: Replica, draft: Draft, answer: Answer) -> Item | None:
         """The item in the answer to a create; None if it names none, so that it is looked up.

@@ -96,14 +96,16 @@ class Dispatcher:
         `after` is what an earlier attempt at the same came to. Raises `SignInError` when there is no token.
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._asked.add(future)
-        future.add_done_callback(self._asked.discard)
         waiting = Waiting(request, future)
         if after:
             waiting.number, waiting.first_sent = after.number + 1, after.first_sent
         self._lanes.add(waiting)
         self._pump_soon()
-        return await future
+        self._asked.add(future)
+        try:
+            return await future
+        finally:
+            self._asked.discard(future)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

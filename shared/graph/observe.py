@@ -13,6 +13,7 @@ from shared.errors import ItemError, ItemGoneError, MailboxError
 from shared.graph import queries, wire
 from shared.graph.calls import Calls, Listing, Round, both, each, wanted
 from shared.graph.failures import Scope, Where, error_for, refuses_delta
+from shared.graph.familiar import Familiar
 from shared.graph.faults import Fault
 from shared.graph.pages import Row
 from shared.sync.replica import Card, Item, Observation, Replica
@@ -47,11 +48,16 @@ class Reader:
     def __init__(self, calls: Calls) -> None:
         """All requests go through `calls`."""
         self._calls = calls
+        self._familiar = Familiar()
         self._folder_ids: dict[str, str] = {}
+
+    def home(self, replica: Replica, injected: tuple[str, ...]) -> wire.Home:
+        """Where the replica's rows are at home; `injected` are the categories that its folder may add."""
+        return wire.Home(replica.mailbox, injected, self._familiar)
 
     async def observe(self, replica: Replica, injected: tuple[str, ...]) -> Observation:
         """All cards of the replica; raises `MailboxError` or `TenantError` and gives nothing if anything is missing."""
-        home = wire.Home(replica.mailbox, injected)
+        home = self.home(replica, injected)
         sighting = await self._sight(replica)
         known, doubtful = sort(sighting, home)
         read = await self.read_all(replica, doubtful, home)
@@ -63,7 +69,7 @@ class Reader:
         where = Where(Scope.ITEM, replica.is_hub)
         path = queries.one_card(replica, item_id)
         row = await self._calls.get(replica.mailbox, path, queries.prefer(), where)
-        return wire.read_card(row, wire.Home(replica.mailbox, injected))
+        return wire.read_card(row, self.home(replica, injected))
 
     async def read_all(self, replica: Replica, item_ids: Collection[str], home: wire.Home) -> Readings:
         """The cards with these ids, so far as they can be read; raises `MailboxError` or `TenantError`."""

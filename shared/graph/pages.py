@@ -26,6 +26,7 @@ class Pager:
         self.delta_link = ""
         self.page: Mapping[str, Row] = {}
         self._delta = delta
+        self.dropped = 0
         self._rows: dict[str, Row] = {}
         self._removed: dict[str, None] = {}
         self._seen = {first}
@@ -56,6 +57,7 @@ class Pager:
     def drop(self, identities: Iterable[str]) -> None:
         """Keep nothing of these rows; what comes again later counts."""
         for identity in identities:
+            self.dropped += 1
             self._rows.pop(identity, None)
 
     def _take(self, row: object) -> str:

@@ -1,6 +1,7 @@
 """The paths that are asked for, relative to the version root and URL-encoded. Pure."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ ADVANCED: Final[Mapping[str, str]] = {"ConsistencyLevel": "eventual"}
 DEFAULT_FOLDER: Final = "contacts"
 
 
+@lru_cache(maxsize=4096)  # a mailbox is named in each of its requests
 def segment(text: str) -> str:
     """A part of a path, wholly encoded: guests' names hold "#", and some hold an apostrophe."""
     return quote(text, safe="")

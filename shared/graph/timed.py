@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from shared.graph.answers import Answer, Lost
 from shared.graph.dispatcher import Wire
@@ -35,6 +36,7 @@ class Timed:
         self._wire.renew_token()
 
 
+@lru_cache(maxsize=8)  # many answers come in one second
 def _moment(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)

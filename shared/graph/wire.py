@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
+from shared.graph.familiar import Familiar
 from shared.graph.pages import Row
-from shared.sync.contact import FIELDS, field_json, normalise
+from shared.sync.contact import FIELDS, Contact, field_json
 from shared.sync.replica import Card, Draft, Item
 from shared.sync.stamp import Stamp, SyncId, read_stamp
 
@@ -25,7 +27,9 @@ _BOOKKEEPING: Final = ("changeKey", "createdDateTime", "lastModifiedDateTime", "
 SELECTED: Final = (*FIELDS, *_BOOKKEEPING)
 """What is read of a contact. The trio primaryEmailAddress and so on is a 400 in national clouds."""
 
-_ALWAYS_SENT: Final = ("createdDateTime", "lastModifiedDateTime", "displayName", "emailAddresses", "personalNotes")
+_ALWAYS_SENT: Final = frozenset(
+    {"createdDateTime", "lastModifiedDateTime", "displayName", "emailAddresses", "personalNotes"}
+)
 _ADDRESSES: Final = ("businessAddress", "homeAddress", "otherAddress")
 _CUT_LENGTHS: Final = range(250, 257)
 _SYNC_ID: Final = re.compile(r"[0-9a-z-]{1,64}")
@@ -46,10 +50,15 @@ NO_FLAGS: Final = Flags()
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where rows were read: the mailbox, and the categories that its folder may inject."""
+    """Where rows were read: the mailbox, the categories that its folder may inject, and what was read elsewhere."""
 
     mailbox: str
     injected: tuple[str, ...] = ()
+    familiar: Familiar = field(default_factory=Familiar, compare=False, repr=False)
+
+    def contact(self, row: Row, marker: SyncId | None) -> Contact:
+        """The contact in a row that bears this marker."""
+        return self.familiar.contact(row, marker, self.injected)
 
 
 def row_id(row: Row) -> str:
@@ -59,18 +68,18 @@ def row_id(row: Row) -> str:
 
 def change_marker(row: Row) -> str:
     """The changeKey; the etag holds the same between quotes."""
-    key = _text(row.get("changeKey"))
-    return key or _text(row.get("@odata.etag")).removeprefix("W/").strip('"')
+    key = row.get("changeKey")
+    return key if key and isinstance(key, str) else _text(row.get("@odata.etag")).removeprefix("W/").strip('"')
 
 
 def is_whole(row: Row) -> bool:
     """Whether all was sent that an item needs; a changed item of a delta round may be partial."""
-    return all(name in row for name in _ALWAYS_SENT) and bool(change_marker(row))
+    return row.keys() >= _ALWAYS_SENT and bool(change_marker(row))
 
 
 def is_complete(row: Row) -> bool:
     """Whether all that is selected was sent; a delta link keeps the selection of the release that began with it."""
-    return is_whole(row) and all(name in row for name in FIELDS)
+    return is_whole(row) and row.keys() >= FIELDS.keys()
 
 
 def note_of(row: Row) -> str:
@@ -94,7 +103,7 @@ def read_item(row: Row, flags: Flags, home: Home, stamp: Stamp | None) -> Item:
         mailbox=home.mailbox,
         item_id=row_id(row),
         change_marker=change_marker(row),
-        contact=normalise(row, without_categories=home.injected),
+        contact=home.contact(row, flags.marker),
         created_at=created,
         modified_at=_time(row.get("lastModifiedDateTime")) or created,
         marker=flags.marker,
@@ -129,7 +138,12 @@ def _text(raw: object) -> str:
 
 def _time(raw: object) -> datetime | None:
     """A time, UTC; Exchange may send seven decimals, or none, and the offset may be missing."""
-    text = _text(raw).strip()
+    return _moment(raw) if isinstance(raw, str) else None
+
+
+@lru_cache(maxsize=1024)  # cards of one batch, and both times of a new card, bear the same second
+def _moment(raw: str) -> datetime | None:
+    text = raw.strip()
     try:
         moment = msgspec.convert(text, datetime)
     except msgspec.ValidationError:
@@ -142,8 +156,8 @@ def _time(raw: object) -> datetime | None:
 
 def _unaddressed(raw: object) -> tuple[str, ...]:
     """Names of slots without an address: Exchange keeps a malformed one so (microsoft-graph-docs-contrib#7966)."""
-    names = (_text(entry.get("name")) for entry in _objects(raw) if not _text(entry.get("address")).strip())
-    return tuple(name for name in names if name.strip())
+    names = [_text(entry.get("name")) for entry in _objects(raw) if not _text(entry.get("address")).strip()]
+    return tuple([name for name in names if name.strip()])
 
 
 def _objects(raw: object) -> list[dict[str, object]]:
@@ -155,14 +169,13 @@ def read_flags(row: Row) -> Flags:
 
     Property ids come back in another case than asked for (davmail), so they are compared in lower case.
     """
-    values = {
-        _text(one.get("id")).lower(): one.get("value") for one in _objects(row.get("singleValueExtendedProperties"))
-    }
+    raw = row.get("singleValueExtendedProperties")
+    values = {_text(one.get("id")).lower(): one.get("value") for one in _objects(raw)} if raw else None
     if not values:
         return NO_FLAGS
     marker = _value_text(values.get(_MARKER)).lower()
-    private = _value_text(values.get(_PRIVATE)).lower() in ("true", "1")
-    secret = _value_text(values.get(_SENSITIVITY)) in _PRIVATE_SENSITIVITIES
+    private = _PRIVATE in values and _value_text(values[_PRIVATE]).lower() in ("true", "1")
+    secret = _SENSITIVITY in values and _value_text(values[_SENSITIVITY]) in _PRIVATE_SENSITIVITIES
     return Flags(SyncId(marker) if _SYNC_ID.fullmatch(marker) else None, private or secret)
 
 
@@ -177,6 +190,32 @@ def create_body(draft: Draft) -> bytes:
         if isinstance(parts := body.get(name), Mapping):
             body[name] = {part: text for part, text in parts.items() if text}
     return _ENCODER.encode(body | _extras(draft))
+
+
+class Bodies:
+    """Bodies of new cards, kept for a while: a contact's is the same for each mailbox that gets it."""
+
+    def __init__(self, most: int = 2_000) -> None:
+        """Keep the last `most`; all mailboxes get their cards in the same order, so that is enough."""
+        self._most = most
+        self._kept: dict[SyncId, tuple[Draft, bytes]] = {}
+
+    def of(self, draft: Draft) -> bytes:
+        """The body of a POST that makes this card."""
+        if draft.marker is None:
+            return create_body(draft)
+        kept = self._kept.get(draft.marker)
+        if kept is None or not _is_same(kept[0], draft):
+            self._kept.pop(draft.marker, None)
+            kept = self._kept[draft.marker] = (draft, create_body(draft))
+            if len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+        return kept[1]
+
+
+def _is_same(one: Draft, other: Draft) -> bool:
+    """Whether they are written alike to the letter; equal e-mail addresses may differ in case and name."""
+    return one.fields is other.fields and one.notes == other.notes
 
 
 def update_body(draft: Draft, item: Item) -> bytes:

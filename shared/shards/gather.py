@@ -1,9 +1,10 @@
-"""The step that reads a shard, and writes nothing that may not be written again."""
+"""The step that reads a shard, and writes nothing but what may be written again."""
 
 from shared.engine.gather import observe_all
 from shared.engine.job import Job
 from shared.engine.observe import Eyes
 from shared.engine.tenant import counts_of, rules_of
+from shared.engine.write import pass_echoes
 from shared.shards.errand import Step
 from shared.shards.rows import Reading, decode_shard, encode_reading
 from shared.sync.replica import Observation, Unreadable
@@ -22,4 +23,5 @@ async def gather(step: Step, job: Job, number: int) -> None:
         tuple(one for one in observed if isinstance(one, Unreadable)),
         counts_of(job.services),
     )
+    await pass_echoes(job, reading.observations, shard.checkpoints)
     await step.put("reading", encode_reading(reading), number)

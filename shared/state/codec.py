@@ -14,7 +14,7 @@ import msgspec
 from shared.errors import StateDamagedError, StateError
 from shared.sync.contact import ADDRESS_PARTS, FIELDS, Contact, Email, FieldValue, PostalAddress
 from shared.sync.mergebase import Version
-from shared.sync.records import Checkpoint, Holder, Quarantined, RunRecord, StoredLink
+from shared.sync.records import NO_RESIDUE, Checkpoint, Holder, Quarantined, RunRecord, StoredLink
 from shared.sync.replica import Duplicate
 from shared.sync.stamp import SyncId
 
@@ -148,7 +148,7 @@ def encode_link(link: StoredLink) -> bytes:
             sync_id=link.sync_id,
             change_marker=link.change_marker,
             base=link.base,
-            residue=fields_json(link.residue),
+            residue=fields_json(link.residue) if link.residue else {},
             ours=link.is_ours,
             withheld=link.is_withheld,
         )
@@ -159,7 +159,7 @@ def decode_link(row: bytes) -> StoredLink:
     """The link in a row."""
     read = _read(_link, row, "link")
     sync_id = SyncId(read.sync_id)
-    residue = MappingProxyType(fields_of(read.residue))
+    residue = MappingProxyType(fields_of(read.residue)) if read.residue else NO_RESIDUE
     place = read.mailbox, read.item_id, sync_id, read.change_marker, read.base
     return StoredLink(*place, residue, is_ours=read.ours, is_withheld=read.withheld)
 

@@ -202,6 +202,9 @@ NOT_COMPARED: Final[Mapping[str, str]] = MappingProxyType(
 """Every other property of Graph's contact, and why it is left out."""
 
 
+NOTHING: Final[frozenset[str]] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
     """A person's record, normalised: equal contacts mean the same to a person."""
@@ -219,6 +222,8 @@ class Contact:
 
     def differing(self, other: "Contact") -> frozenset[str]:
         """The fields in which the two differ."""
+        if self.fields == other.fields:
+            return NOTHING  # nearly always, and told at once
         names = self.fields.keys() | other.fields.keys()
         return frozenset(name for name in names if self.fields.get(name) != other.fields.get(name))
 

@@ -65,9 +65,11 @@ def keys_of(cards: Iterable[tuple[str, Contact]], *, names_agree: bool) -> Keys:
     through a third.
     """
     held: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    names_of: dict[int, tuple[Contact, str]] = {}  # most mailboxes hold the very same value
     for mailbox, contact in cards:
         if email := contact.primary_email:
-            held[email][mailbox].append(name_of(contact))
+            known = names_of.get(id(contact)) or names_of.setdefault(id(contact), (contact, name_of(contact)))
+            held[email][mailbox].append(known[1])
     table: dict[tuple[str, str], str] = {}
     for email, by_mailbox in held.items():
         names = set().union(*by_mailbox.values())

@@ -163,7 +163,7 @@ class _Pairs:
     def settle_claims(self, items: Iterable[Item]) -> list[Item]:
         """Place what a link, a marker or a stamp identifies; return the strangers, which only their content does."""
         claims, strangers = self._claims(items)
-        holders, spare = _one_per_mailbox(claims)
+        holders, spare = _one_per_mailbox(claims, self._reserved)
         faces = {sync_id: dict(self._faces_of(sync_id, cards)) for sync_id, cards in holders.items()}
         self._add_remembered(faces)
         strangers += self._copies(spare, faces)
@@ -207,7 +207,8 @@ class _Pairs:
     def _copies(self, spare: Iterable[_Claim], faces: Faces) -> Iterator[Item]:
         """People copy cards: a copy made into somebody else goes free, any other is a duplicate."""
         for claim in spare:
-            if all(_is_somebody_else(face, claim.item.contact) for face in faces[claim.sync_id].values()):
+            theirs = faces.get(claim.sync_id, {}).values()
+            if theirs and all(_is_somebody_else(face, claim.item.contact) for face in theirs):
                 yield claim.item
             else:
                 self._set_aside(claim.item, claim.sync_id)
@@ -234,7 +235,8 @@ class _Pairs:
                 self._by_key[key].append(other or sync_id)
 
     def _keys_of(self, faces: Mapping[str, Contact]) -> list[Key]:
-        return sorted({self._keys.key(face) for face in faces.values()})
+        different = {id(face): face for face in faces.values()}  # most mailboxes hold the very same value
+        return sorted({self._keys.key(face) for face in different.values()})
 
     def _namesake(self, sync_id: SyncId, cards: Cards, keys: Iterable[Key]) -> SyncId | None:
         """The contact placed already that these cards also are; of several, the one with the most room for them.
@@ -312,11 +314,16 @@ class _Pairs:
         return sync_id
 
 
-def _one_per_mailbox(claims: Iterable[_Claim]) -> tuple[dict[SyncId, dict[str, Item]], list[_Claim]]:
-    """Of several cards with one SyncId in one mailbox the linked one keeps it, else the oldest."""
+def _one_per_mailbox(
+    claims: Iterable[_Claim], reserved: Container[tuple[SyncId, str]]
+) -> tuple[dict[SyncId, dict[str, Item]], list[_Claim]]:
+    """Of several cards with one SyncId in one mailbox the linked one keeps it, also unread, else the oldest."""
     holders: dict[SyncId, dict[str, Item]] = defaultdict(dict)
-    by_age = sorted(claims, key=lambda claim: claim.age)
-    spare = [c for c in by_age if holders[c.sync_id].setdefault(c.item.mailbox, c.item) is not c.item]
+    spare: list[_Claim] = []
+    for claim in sorted(claims, key=lambda claim: claim.age):
+        sync_id, item = claim.sync_id, claim.item
+        if (sync_id, item.mailbox) in reserved or holders[sync_id].setdefault(item.mailbox, item) is not item:
+            spare.append(claim)
     return holders, spare
 
 

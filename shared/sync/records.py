@@ -50,6 +50,9 @@ class Checkpoint:
     """In the hub's checkpoint: the number of the tenant's newest version."""
 
 
+NO_RESIDUE: Final[Mapping[str, FieldValue | None]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class StoredLink:
     """A link as it is kept: its base by number.
@@ -62,7 +65,7 @@ class StoredLink:
     sync_id: SyncId
     change_marker: str
     base: int
-    residue: Mapping[str, FieldValue | None] = field(default_factory=lambda: MappingProxyType({}))
+    residue: Mapping[str, FieldValue | None] = field(default_factory=lambda: NO_RESIDUE)
     is_ours: bool = False
     is_withheld: bool = False
 

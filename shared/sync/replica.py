@@ -76,7 +76,7 @@ class Observation:
 
     `removed` are the ids of items that are gone since then. `watermark` says up to which version the replica is known
     to be up to date, but for the contacts in `pending`; of a whole reading everything is compared anyway. `duplicates`
-    are those that were left aside before, by item id.
+    are those that were left aside before, by item id. Of so many `echoes` was told that say nothing new.
     """
 
     replica: Replica
@@ -89,6 +89,7 @@ class Observation:
     duplicates: Mapping[str, Duplicate] = field(default_factory=lambda: MappingProxyType({}))
     is_settled: bool = False
     held: frozenset[SyncId] = frozenset()
+    echoes: int = 0
 
     @property
     def was_read_whole(self) -> bool:
@@ -106,12 +107,16 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All that changed in a replica since a delta link: items with their flags known, and ids of removed items."""
+    """All that changed in a replica since a delta link: items with their flags known, and ids of removed items.
+
+    `echoes` is how many others were told that bear the change marker that is remembered.
+    """
 
     replica: Replica
     items: tuple[Item, ...]
     removed: tuple[str, ...]
     delta_link: str = field(repr=False)
+    echoes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

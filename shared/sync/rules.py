@@ -44,5 +44,7 @@ class Rules:
         """Whether the card neither gives nor takes: it is private, or bears an excluded category (any case)."""
         if self.exclude_private and item.private:
             return True
+        if not self.exclude_categories:
+            return False
         excluded = {name.casefold() for name in self.exclude_categories}
-        return bool(excluded) and any(name.casefold() in excluded for name in item.contact.categories)
+        return any(name.casefold() in excluded for name in item.contact.categories)

@@ -8,6 +8,7 @@ and one tag a line, wherever a person's typing has moved them.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NewType
 
 SyncId = NewType("SyncId", str)
@@ -104,5 +105,6 @@ def _stamp(lines: list[str]) -> Stamp:
     )
 
 
+@lru_cache(maxsize=4096)  # the same few names and times stand in all stamps of a run
 def _one_line(value: str) -> str:
     return _SEPARATORS.sub(" ", value).strip()

@@ -55,3 +55,21 @@ async def test_a_run_costs_what_has_changed(emulator: Emulator) -> None:
     others = [f"{name}@{office.domain}" for name in ("hub", *office.people) if name != "user007"]
     assert Counter(one.mailbox for one in writes) == Counter(others)
     assert {office.card(name, "Person 3")["mobilePhone"] for name in ("hub", *office.people)} == {"2"}
+
+
+async def test_a_long_echo_is_heard_once(emulator: Emulator) -> None:
+    """The hour after it asks for what came later, although nothing was written."""
+    office = Office(emulator, "ann", "bob")
+    for number in range(60):
+        office.box("ann").add_contact(person(f"Person {number}", f"{number}@x.org"))
+    await office.report()
+    asked: list[set[str]] = []
+    for _ in range(3):
+        emulator.clock.advance(HOUR)
+        emulator.log.clear()
+        assert written(await office.report()) == 0
+        asked.append({one.url for one in emulator.log if "deltatoken" in one.url.lower()})
+    after_writes, after_echo, later = asked
+    assert len(after_writes) == 3
+    assert not after_echo & after_writes
+    assert later == after_echo

@@ -387,3 +387,18 @@ async def test_a_contact_that_comes_back_comes_back_to_whoever_deleted_it(office
         office.emulator.clock.advance(HOUR)
         await office.run(RunOptions(full=full), DeletePolicy="everywhere")
         assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
+
+
+async def test_a_copy_is_judged_by_what_its_contact_becomes(office: Office) -> None:
+    """Copied in the hub in the hour in which Ann gives the contact an address, the copy is somebody else at once."""
+    await company_of(office, "Grace")
+    await office.run()
+    office.emulator.clock.advance(HOUR)
+    await office.run()
+    office.box("hub").copy_contact(office.card("hub", "Grace")["id"], folder="All Contacts")
+    edit(office, "ann", "Grace", emailAddresses=[{"address": "g@other.org", "name": "Grace"}])
+    for full in (False, True):
+        office.emulator.clock.advance(HOUR)
+        report = await office.report(RunOptions(full=full))
+    assert written(report) == 0
+    assert [office.names(name) for name in EVERYBODY] == [["Grace", "Grace"]] * 4

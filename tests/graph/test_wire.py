@@ -232,3 +232,29 @@ def test_note_and_marker_are_written_only_if_asked() -> None:
         "personalNotes": "hello",
         "singleValueExtendedProperties": [{"id": wire.MARKER, "value": GUID}],
     }
+
+
+def test_a_new_cards_body_is_kept_for_the_next_mailbox() -> None:
+    """The same card for another mailbox is the same bytes, not made again; the oldest goes when there are too many."""
+    bodies = wire.Bodies(most=1)
+    ada = Draft({"displayName": "Ada"}, "note", SyncId(GUID))
+    body = bodies.of(ada)
+    assert json.loads(body)["displayName"] == "Ada"
+    assert bodies.of(Draft(ada.fields, "note", SyncId(GUID))) is body
+    bodies.of(Draft({"displayName": "Bob"}, "note", SyncId(GUID.replace("f", "e"))))
+    assert bodies.of(ada) is not body
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Draft({"emailAddresses": (Email("A@x.org", "Ada L."),)}, "note", SyncId(GUID)),
+        Draft({"emailAddresses": (Email("a@x.org", "Ada"),)}, "other note", SyncId(GUID)),
+        Draft({"emailAddresses": (Email("a@x.org", "Ada"),)}, "note"),
+    ],
+)
+def test_a_kept_body_is_no_other_cards(other: Draft) -> None:
+    """Contacts that compare as equal may still be written differently."""
+    bodies = wire.Bodies()
+    bodies.of(Draft({"emailAddresses": (Email("a@x.org", "Ada"),)}, "note", SyncId(GUID)))
+    assert bodies.of(other) == wire.create_body(other)
