@@ -21,6 +21,12 @@ from shared.ports import Clock, Traffic
 
 Outcome = Answer | Lost | Doubtful
 _TURNS_TO_GATHER: Final = 4
+_PATIENCE_SECONDS: Final = 0.05
+"""So long a few small requests wait for others to share a batch with, if any batch is out whose answer may bring them.
+
+Batches of a few come back sooner than full ones, and would go out again as few, all through a quiet hour.
+"""
+
 _RETRY_AFTER: Final = "retry-after"
 _FAILED_DEPENDENCY: Final = 424
 _STOPS: Final = (429, 503, 509)
@@ -77,6 +83,8 @@ class Dispatcher:
         self._pumping = False
         self._alarm: float | None = None
         self._holds = 0
+        self._is_patient = False
+        self._was_patient = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,12 +131,25 @@ class Dispatcher:
             await asyncio.sleep(0)
         self._pumping = False
         now = self._clock.monotonic()
-        while (batches := self._batches_free()) and (batch := self._lanes.take(Room(), now, batches)):
+        while (batches := self._batches_free()) and (batch := self._take(now, batches)):
             self._member.take(_answer_bytes(batch))
             self._spawn(self._carry(batch, now))
+        self._was_patient = False
+        if self._lanes.some_wait_for_company and not self._is_patient:
+            self._is_patient = True
+            self._spawn(self._be_patient())
         self._pace.sent(self._member.out)
         self._member.wait(waits=self._lanes.some_wait and self._may_send() and not self._member.free)
         self._set_alarm(now)
+
+    def _take(self, now: float, batches: int) -> list[Waiting]:
+        patient = self._member.out > 0 and not self._was_patient
+        return self._lanes.take(Room(), now, batches, patient=patient)
+
+    async def _be_patient(self) -> None:
+        await self._clock.sleep(_PATIENCE_SECONDS)
+        self._is_patient, self._was_patient = False, True
+        self._pump_soon()
 
     def _may_send(self) -> bool:
         return not self._holds and self._member.out < self._pace.limit

@@ -86,6 +86,11 @@ class Lanes:
         """Whether something may be left that could be sent."""
         return bool(self._busy or self._light)
 
+    @property
+    def some_wait_for_company(self) -> bool:
+        """Whether mailboxes with little to do have something to send."""
+        return bool(self._light)
+
     def add(self, waiting: Waiting, *, first: bool = False) -> None:
         """Queue a request, `first` in its lane if it was out before."""
         lane = self._lane(waiting.request.mailbox)
@@ -95,16 +100,19 @@ class Lanes:
             lane.waiting.append(waiting)
         self._offer(lane)
 
-    def take(self, room: Room, now: float, batches: int = 1) -> list[Waiting]:
+    def take(self, room: Room, now: float, batches: int = 1, *, patient: bool = False) -> list[Waiting]:
         """The next batch that fits `room`, maybe empty, when so many `batches` may go.
 
-        What is taken is in flight until `done`.
+        Who is `patient` lets mailboxes with little to do wait until they fill a batch. What is taken is in flight until
+        `done`.
         """
         self._open(now)
         batch: list[Waiting] = []
         turns = [self._busy, self._light]
         if _longer_waiting(self._light, self._busy):
             turns.reverse()
+        if patient and batches > 1 and len(self._light) < room.requests:
+            turns.remove(self._light)
         for queue in turns:
             mailboxes = -(-self._many_busy // batches) if queue is self._busy else room.requests
             room = self._fill(batch, queue, room, now, mailboxes)

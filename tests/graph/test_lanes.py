@@ -60,6 +60,21 @@ def test_twenty_requests_of_twenty_mailboxes_are_one_batch() -> None:
     assert [len(lanes.take(Room(), 0.0, 64)) for _ in range(4)] == [20, 20, 5, 0]
 
 
+def test_who_is_patient_lets_a_few_wait_for_company() -> None:
+    """Small requests go when they fill a batch, or when nobody is patient any more; a busy mailbox never waits."""
+    lanes = Lanes()
+    for number in range(25):
+        lanes.add(waiting(f"light {number}"))
+    assert len(lanes.take(Room(), 0.0, 8, patient=True)) == 20
+    for _ in range(4):
+        lanes.add(waiting("busy"))
+    assert boxes(lanes.take(Room(), 0.0, 8, patient=True)) == ["busy"] * 4
+    assert lanes.take(Room(), 0.0, 8, patient=True) == []
+    assert lanes.some_wait_for_company
+    assert len(lanes.take(Room(), 0.0, 8)) == 5
+    assert not lanes.some_wait_for_company
+
+
 def test_four_at_a_time() -> None:
     """The fifth request of a mailbox waits for the first to come back, in whatever batch."""
     lanes = Lanes()
