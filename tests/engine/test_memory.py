@@ -397,8 +397,8 @@ async def test_a_copy_is_judged_by_what_its_contact_becomes(office: Office) -> N
     await office.run()
     office.box("hub").copy_contact(office.card("hub", "Grace")["id"], folder="All Contacts")
     edit(office, "ann", "Grace", emailAddresses=[{"address": "g@other.org", "name": "Grace"}])
-    for full in (False, True):
-        office.emulator.clock.advance(HOUR)
-        report = await office.report(RunOptions(full=full))
-    assert written(report) == 0
+    office.emulator.clock.advance(HOUR)
+    await office.run()
     assert [office.names(name) for name in EVERYBODY] == [["Grace", "Grace"]] * 4
+    office.emulator.clock.advance(HOUR)
+    assert written(await office.report(RunOptions(full=True))) == 0
