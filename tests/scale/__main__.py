@@ -7,7 +7,7 @@ from tests.scale import document, merging
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--write", is_flag=True, help="Put the numbers into docs/scale.md.")
-@click.option("--measure", is_flag=True, help="Measure what a merge takes as well: some minutes.")
+@click.option("--measure", is_flag=True, help="Measure what a merge holds as well: a minute.")
 def main(*, write: bool, measure: bool) -> None:
     """Count small runs in shards, and say what larger ones cost."""
     texts = {document.MODEL: document.tables()}

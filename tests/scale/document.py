@@ -11,7 +11,7 @@ from tests.bench.process import ROOT
 from tests.scale.assumptions import AZURE, PRICES, SIZES, TENANT
 from tests.scale.company import Scenario
 from tests.scale.durable import traffic
-from tests.scale.merging import Found, Merge
+from tests.scale.merging import Found
 from tests.scale.model import Estimate, estimate
 
 DOCUMENT: Final = ROOT / "docs" / "scale.md"
@@ -44,15 +44,16 @@ def tables() -> str:
 
 
 def measured(found: Found) -> str:
-    """What a merge takes, in Markdown."""
+    """What a merge holds, in Markdown."""
     machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
     rows = (
-        ("a mailbox of a quiet hour", found.mailbox),
-        ("a card that somebody's edit meets in a mailbox", found.edited_card),
-        ("a card that a first run finds in a mailbox", found.found_card),
+        ("a mailbox in a quiet hour", found.quiet),
+        ("a mailbox when somebody has edited a contact", found.edited),
+        ("each further edited contact, for a mailbox", found.further),
+        ("a card that a first run finds in a mailbox", found.first_card),
     )
-    head = f"Measured with `python -m tests.scale --measure` on {machine}; CPU with nothing that watches it.\n\n"
-    return head + _table(("of the merge, for", "µs of CPU", "bytes at its peak"), (_merge(*row) for row in rows))
+    head = f"Measured with `python -m tests.scale --measure` on {machine}.\n\n"
+    return head + _table(("the merge holds, for", "bytes at its peak"), ((what, _number(size)) for what, size in rows))
 
 
 def put(text: str, marks: tuple[str, str], document: Path = DOCUMENT) -> None:
@@ -93,10 +94,6 @@ def _assumed() -> Iterable[Sequence[str]]:
     for values in (TENANT, AZURE, PRICES):
         for name, value in asdict(values).items():
             yield name.replace("_", " "), f"{value:.10f}".rstrip("0").rstrip(".") if value < 1 else _number(value)
-
-
-def _merge(what: str, one: Merge) -> Sequence[str]:
-    return what, _number(one.seconds * 1e6), _number(one.peak_bytes)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

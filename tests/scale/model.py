@@ -16,7 +16,7 @@ from tests.scale.performance import (
 from tests.scale.table import Count
 
 _USERS_A_PAGE = 999
-_WRITE_SECONDS = 0.05
+_ANSWER_SECONDS = 0.05
 _AT_A_TIME = 4
 """Requests that a mailbox takes at a time, the hub's too."""
 _WITHOUT_SHARDS, _WITH_SHARDS = 2, 4
@@ -66,13 +66,13 @@ class Estimate:
         to_hub = self.scenario.contacts_written(TENANT.contacts)
         cards = 0 if self.scenario is Scenario.FIRST else to_hub * self.mailboxes
         planned = self.mailboxes * AZURE.merge_seconds_a_mailbox + cards * AZURE.merge_seconds_a_card
-        return AZURE.step_start_seconds + planned + to_hub * 2 * _WRITE_SECONDS / _AT_A_TIME
+        return AZURE.step_start_seconds + planned + to_hub * 2 * _ANSWER_SECONDS / _AT_A_TIME
 
     @property
     def work_seconds(self) -> float:
         """From the first step to the last, if no hand-over had to wait."""
         waves = -(-self.shards // self.side_by_side)
-        alone = 2 * AZURE.step_start_seconds + self.merge_seconds
+        alone = self._alone_seconds
         at_graph = self.graph_requests / AZURE.graph_requests_a_second
         checkpoints = self.mailboxes / AZURE.partition_rows_a_second if self.writes else 0
         return alone + max(waves * (gather_seconds() + self._scatter_seconds), at_graph, checkpoints)
@@ -89,8 +89,7 @@ class Estimate:
         in_use = min(self.shards / AZURE.steps_an_instance, AZURE.instances)
         waited = self.graph_requests / AZURE.graph_requests_a_second * in_use
         sharded = max(self.shards * (gather_seconds() + self._scatter_seconds) / AZURE.steps_an_instance, waited)
-        alone = 2 * AZURE.step_start_seconds + self.merge_seconds + self.host.replay_seconds
-        return (sharded + alone) * AZURE.instance_gigabytes
+        return (sharded + self._alone_seconds + self.host.replay_seconds) * AZURE.instance_gigabytes
 
     @property
     def euros(self) -> float:
@@ -110,6 +109,11 @@ class Estimate:
     def table_transactions(self) -> float:
         """Of the state and of the hub."""
         return self.state.transactions + self.host.table_transactions
+
+    @property
+    def _alone_seconds(self) -> float:
+        """The steps that all others wait for: the first one, which asks the directory, the merge, the last one."""
+        return 2 * AZURE.step_start_seconds + self._once * _ANSWER_SECONDS + self.merge_seconds
 
     @property
     def _once(self) -> int:
