@@ -16,7 +16,7 @@ ON_ALL_CORES := -n auto --dist worksteal
 # What the oldest Python must show besides the demo; the emulator's own tests and the worker's are left to the newest.
 QUICK_TESTS := $(wildcard $(addprefix tests/,sync config engine graph keyvault cli))
 
-.PHONY: help setup demo test bench check format lock ci smoke oldest package clean
+.PHONY: help setup demo test bench scale check format lock ci smoke oldest package clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,6 +31,9 @@ test: .venv/.dev ## run the tests; the summary names what was not run, and why
 
 bench: .venv/.dev ## measure the mirror on a local Microsoft 365, and write docs/performance.md
 	.venv/bin/python -m tests.bench --write
+
+scale: .venv/.dev ## count what runs in shards cost, and write docs/scale.md
+	.venv/bin/python -m tests.scale --write
 
 check: .venv/.dev ## format, lint, types, import rules
 	.venv/bin/ruff format --check .

@@ -45,6 +45,14 @@ var alerts = [
     query: loadTextContent('alerts/run-unfinished.kql')
   }
   {
+    name: 'run-stuck'
+    title: 'a run in shards does not end'
+    severity: 1
+    frequency: 'PT30M'
+    window: 'PT3H'
+    query: loadTextContent('alerts/run-stuck.kql')
+  }
+  {
     name: 'deletions-refused'
     title: 'deletions wait for a decision'
     severity: 1
@@ -94,7 +102,7 @@ var alerts = [
   }
   {
     name: 'message-poisoned'
-    title: 'a run asked for by hand was lost'
+    title: 'a run that was asked for, or handed over, was lost'
     severity: 2
     frequency: 'PT30M'
     window: 'PT1H'

@@ -48,6 +48,9 @@ param dryRun bool
 @description('Stop a run cleanly after so many minutes.')
 param timeBudgetMinutes int
 
+@description('How a tenant is mirrored: auto, inline or durable.')
+param scaleOut string
+
 @description('Secret of the vault that holds the configuration.')
 param configSecretName string
 
@@ -150,6 +153,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     AUTOMATION_SYNCCONTACTS_CONFIG_SECRET_NAME: configSecretName
     AUTOMATION_SYNCCONTACTS_DRY_RUN: dryRun ? 'true' : 'false'
     AUTOMATION_SYNCCONTACTS_KEY_VAULT_URL: vault.properties.vaultUri
+    AUTOMATION_SYNCCONTACTS_SCALE_OUT: scaleOut
     AUTOMATION_SYNCCONTACTS_SCHEDULE: schedule
     AUTOMATION_SYNCCONTACTS_TIME_BUDGET_MINUTES: string(timeBudgetMinutes)
   }, extraSettings)

@@ -22,6 +22,14 @@ param dryRun bool = true
 @maxValue(52)
 param timeBudgetMinutes int = 50
 
+@description('How a tenant is mirrored: in one process, in shards over several, or (auto) in shards only beyond 2,000 mailboxes.')
+@allowed([
+  'auto'
+  'inline'
+  'durable'
+])
+param scaleOut string = 'inline'
+
 @description('Secret of the vault that holds the configuration: the tenants and their settings, as JSON.')
 param configSecretName string = 'synccontacts-config'
 
@@ -178,6 +186,7 @@ module app 'app.bicep' = {
     schedule: schedule
     dryRun: dryRun
     timeBudgetMinutes: timeBudgetMinutes
+    scaleOut: scaleOut
     configSecretName: configSecretName
     extraSettings: extraSettings
   }

@@ -28,8 +28,8 @@ var roleIds = {
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 }
 
-// The host keeps leases and the timer's status in blobs and wants Owner for it; the queue is that of manual runs, the
-// tables are the mirror's state.
+// The host keeps leases and the timer's status in blobs and wants Owner for it; the queues are those of runs, the tables
+// are the mirror's state. Durable Functions makes queues, tables and containers of its own, with the same three.
 var storageRoleIds = [
   roleIds.storageBlobDataOwner
   roleIds.storageQueueDataContributor

@@ -1,4 +1,4 @@
-metadata description = 'The storage account of the app: its package, the host\'s leases, the queue of manual runs, the tables of the state.'
+metadata description = 'The storage account of the app: its package, the host\'s leases, queues of runs, tables of the state, Durable\'s.'
 
 @description('Name of the account.')
 param name string
@@ -21,6 +21,8 @@ param workspaceName string
 var queueNames = [
   'contacts-mirror-runs'
   'contacts-mirror-runs-poison'
+  'contacts-mirror-shards'
+  'contacts-mirror-shards-poison'
 ]
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {

@@ -62,6 +62,12 @@ var panels = [
     query: loadTextContent('workbook/duration.kql')
   }
   {
+    name: 'shards'
+    title: 'Runs in shards, step by step'
+    visualization: 'table'
+    query: loadTextContent('workbook/shards.kql')
+  }
+  {
     name: 'secrets'
     title: 'Secrets that end soon'
     visualization: 'table'

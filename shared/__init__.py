@@ -23,11 +23,13 @@ remembers of it; `engine.tenant` carries out what they decide; the rest reaches 
                           write, apply, scribe                      writing, and what came of it
                           history, undo                             looking back, taking back
                           check, asked                              is everything set up; a run that was asked for
+    shards              the same run in shards: steps that hand parcels on, and may be delivered twice
     graph, keyvault     adapters: Microsoft Graph, Azure Key Vault
     clock, page         adapters: time, and the report as a web page
     manual              calls over HTTP and their answers, as values
     bootstrap           the only place that puts it all together
     serving             what the Function app's triggers do
+    orchestration       Durable Functions, which drive runs in shards
     cli                 `python -m shared`
 
 Imports point up this list only, and adapters never see each other: bootstrap ──► engine ──► ports ──► sync ──► errors.

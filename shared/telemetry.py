@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from shared.sync.report import MailboxOutcome, RunReport, TenantReport
+from shared.sync.report import MailboxOutcome, Outcome, RunReport, TenantReport
 
 Field = str | int | float | bool | None
 
@@ -55,11 +55,15 @@ def log_crash(logger: logging.Logger, event: str, error: BaseException, **fields
 
 
 def log_report(logger: logging.Logger, report: RunReport) -> None:
-    """Log a line for each warning, each tenant, each kind of problem and failed mailbox in it, `run_summary` last."""
+    """Log a line for each warning, each tenant, each kind of problem and failed mailbox in it, `run_summary` last.
+
+    A tenant that goes on in shards has not finished, so it has no line yet.
+    """
     for warning in report.warnings:
         log_event(logger, logging.WARNING, "configuration_warning", run_id=report.run_id, message=warning)
     for tenant in report.tenants:
-        _log_tenant(logger, report.run_id, tenant)
+        if tenant.outcome is not Outcome.RUNNING:
+            _log_tenant(logger, report.run_id, tenant)
     log_event(
         logger,
         logging.ERROR if report.exit_code == 1 else logging.INFO,

@@ -31,7 +31,7 @@ def error_codes() -> set[str]:
     """The code of every error that the mirror raises: those of the classes, and those given where one is raised."""
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.MirrorError)]
     raised = [node.value for call in calls() for node in call.keywords if node.arg == "code"]
-    places = {"Problem": 1, "Finding": 3}
+    places = {"Problem": 1, "Finding": 3, "Failure": 0}
     reported = [
         call.args[place]
         for name, place in places.items()
@@ -49,7 +49,13 @@ def error_codes() -> set[str]:
 
 def event_names() -> set[str]:
     """Every event name that the code logs."""
-    return words(call.args[2] for call in calls() if _is_call_of(call, "log_event") and len(call.args) > 2)
+    places = {"log_event": 2, "log_crash": 1}
+    return words(
+        call.args[place]
+        for name, place in places.items()
+        for call in calls()
+        if _is_call_of(call, name) and len(call.args) > place
+    )
 
 
 def words(nodes: Iterable[ast.expr]) -> set[str]:

@@ -111,6 +111,16 @@ def test_a_report_is_a_summary_without_people() -> None:
     assert "@" not in "".join(lines.texts)
 
 
+def test_a_tenant_that_goes_on_has_not_finished() -> None:
+    """The run's summary says that it goes on in shards; the tenant's line comes with the end of that."""
+    logger, lines = _logger()
+    tenants = (TenantReport("tenant-1", Outcome.RUNNING), TenantReport("tenant-2"))
+    telemetry.log_report(logger, RunReport("run-1", AT, AT, False, tenants))
+    finished, summary = [json.loads(text) for text in lines.texts]
+    assert (finished["event"], finished["tenant_id"]) == ("tenant_finished", "tenant-2")
+    assert (summary["outcome"], summary["tenants"], summary["tenants_failed"]) == ("running", 2, 0)
+
+
 def test_an_outage_of_all_mailboxes_is_no_flood_of_lines() -> None:
     """A hundred failed mailboxes of a tenant are named, the others counted."""
     logger, lines = _logger()

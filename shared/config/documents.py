@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.config.layers import Findings, consequence, nearest, shown_name
-from shared.config.table import SETTINGS, TENANT_ID, TENANTS, Setting
+from shared.config.setting import Setting
+from shared.config.table import SETTINGS, TENANT_ID, TENANTS
 from shared.config.values import BadValueError, is_unset, shown
 
 _KEYS = {row.key.casefold(): row for row in SETTINGS if row.key}

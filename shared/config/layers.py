@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from shared.config.table import DOCUMENTS, DRY_RUN, PREFIX, SETTINGS, TEST_USERS, Setting
+from shared.config.setting import PREFIX, Setting
+from shared.config.table import DOCUMENTS, DRY_RUN, SETTINGS, TEST_USERS
 from shared.config.values import BadValueError, is_unset
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from shared.config import table
 from shared.config.documents import Document, read_document, rows
 from shared.config.layers import Findings, Layer, environment, environment_layer, read_layer
 from shared.config.model import ScaleOut, Settings, Tenant
+from shared.config.setting import Setting
 from shared.config.tenants import Surroundings, build
 from shared.config.test_users import read_maps, warn_of_unused
 from shared.config.values import BadValueError, is_azure_vault
@@ -91,7 +92,7 @@ def _is_relaxed(base: Layer) -> bool:
 
 
 def _configures_tenants(found: Mapping[str, str]) -> bool:
-    names: list[table.Setting[Any]] = [table.CONFIG_JSON, table.TENANTS, *_SINGLE]
+    names: list[Setting[Any]] = [table.CONFIG_JSON, table.TENANTS, *_SINGLE]
     if table.CONFIG_SECRET_NAME.variable not in found:
         names += [table.CLIENT_ID, table.CLIENT_SECRET]
     return any(row.variable in found for row in names)
@@ -128,7 +129,7 @@ def _single(found: Mapping[str, str], findings: Findings) -> Layer:
     return read_layer("", [(row, row.variable, found.get(row.variable)) for row in _SINGLE], findings)
 
 
-def _warn_of_shadowed(used: table.Setting[object], found: Mapping[str, str], findings: Findings) -> None:
+def _warn_of_shadowed(used: Setting[object], found: Mapping[str, str], findings: Findings) -> None:
     """Say which other variables name tenants in vain."""
     for row in (table.TENANTS, *_SINGLE):
         if row is not used and row.variable in found:

@@ -18,6 +18,7 @@ from shared.config.model import (
     VaultCertificate,
     VaultSecret,
 )
+from shared.config.setting import Setting
 from shared.config.test_users import TestUserMap
 from shared.config.values import GUID, is_unset
 
@@ -101,7 +102,7 @@ def _auth(own: Layer, layers: Sequence[Layer], findings: Findings) -> Auth:
     return _default_auth(own, layers[-1], findings)
 
 
-def _given_auth(layer: Layer, row: table.Setting[Any], environment: Layer, findings: Findings) -> Auth:
+def _given_auth(layer: Layer, row: Setting[Any], environment: Layer, findings: Findings) -> Auth:
     if row is table.AUTH:
         return FederatedIdentity()
     if row is table.CLIENT_SECRET:

@@ -13,11 +13,11 @@ from tests.app.conftest import HUB_FOLDER, ROOT, add_contact, names, needs_worke
 from tests.app.harness.durable import DurableHost, Instance, client_binding
 from tests.app.harness.messages import RpcException
 from tests.app.harness.worker import InvocationFailedError, Worker, worker
+from tests.app.test_triggers import IN_SHARDS
 from tests.emulator import EmulatorThread
 
 pytestmark = needs_worker
 PEOPLE = ("ada", "bob", "cem", "dan", "eve")
-DURABLE = {"start_shards", "mirror_in_shards", "mirror_slice", "take_step"}
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def assert_mirrored(emulator: EmulatorThread) -> None:
         assert sorted(card["displayName"] for card in cards) == everybody
 
 
-@pytest.mark.parametrize(("value", "more"), [("inline", set()), ("auto", DURABLE), ("durable", DURABLE)])
+@pytest.mark.parametrize(("value", "more"), [("inline", set()), ("auto", IN_SHARDS), ("durable", IN_SHARDS)])
 async def test_durable_functions_are_there_for_who_wants_them(
     environment: pytest.MonkeyPatch, value: str, more: set[str]
 ) -> None:
@@ -75,7 +75,7 @@ async def test_durable_functions_are_there_for_who_wants_them(
     environment.setenv("AUTOMATION_SYNCCONTACTS_SCALE_OUT", value)
     with worker(ROOT) as running:
         await running.start()
-        assert set(running.functions) & DURABLE == more
+        assert set(running.functions) & IN_SHARDS == more
         if more:
             assert running.bindings("start_shards")["queueTrigger"]["queueName"] == SHARDS_QUEUE
         for name in ("scheduled_sync", "requested_sync"):

@@ -18,6 +18,13 @@ HTTP = {
     "health": ("FUNCTION", ["GET"], "health"),
 }
 FUNCTIONS = {"scheduled_sync", "requested_sync", *HTTP}
+IN_SHARDS = {"start_shards", "mirror_in_shards", "mirror_slice", "take_step"}
+
+
+def _extensions() -> dict[str, dict[str, object]]:
+    extensions = _json("host.json")["extensions"]
+    assert isinstance(extensions, dict)
+    return extensions
 
 
 def _json(name: str) -> dict[str, object]:
@@ -43,7 +50,14 @@ def test_the_timer_follows_the_setting(app: Worker) -> None:
             "schedule": "%AUTOMATION_SYNCCONTACTS_SCHEDULE%",
             "runOnStartup": False,
             "useMonitor": True,
-        }
+        },
+        "queue": {
+            "type": "queue",
+            "direction": "OUT",
+            "name": "shards",
+            "queueName": "contacts-mirror-shards",
+            "connection": "AzureWebJobsStorage",
+        },
     }
 
 
@@ -66,10 +80,27 @@ def test_the_queue_that_is_written_is_the_queue_that_is_read(app: Worker) -> Non
 @needs_worker
 def test_the_host_repeats_nothing(app: Worker) -> None:
     """A failed run is repeated by the next hour's run, never by the host."""
-    extensions = _json("host.json")["extensions"]
-    assert isinstance(extensions, dict)
-    assert extensions["queues"]["maxDequeueCount"] == 1
+    assert _extensions()["queues"]["maxDequeueCount"] == 1
     assert [function.retry_options for function in app.functions.values()] == [None] * len(FUNCTIONS)
+
+
+def test_the_host_of_runs_in_shards_is_careful() -> None:
+    """It is told what does not fit a worker of one process: few steps at a time, looks no rarer than Flex wants."""
+    host = _extensions()["durableTask"]
+    # A hub's partitions are fixed once it is made, and another name is another hub: runs that go on would be lost.
+    assert host["hubName"] == "ContactsMirror"
+    assert host["storageProvider"] == {
+        "type": "AzureStorage",
+        "partitionCount": 4,
+        "maxQueuePollingInterval": "00:00:10",
+    }
+    assert (host["maxConcurrentActivityFunctions"], host["maxConcurrentOrchestratorFunctions"]) == (2, 2)
+    assert host["extendedSessionsEnabled"] is False
+
+
+def test_the_host_logs_nothing_of_what_steps_are_told() -> None:
+    """Inputs and answers stay in the hub, and a replay leaves no line."""
+    assert _extensions()["durableTask"]["tracing"] == {"traceInputsAndOutputs": False, "traceReplayEvents": False}
 
 
 @needs_worker

@@ -74,6 +74,8 @@ def test_a_wrong_value_is_named(key: str, value: object, sentence: str) -> None:
         ("SCHEDULE", "0 0 * * * 7", 'has "7" where the day of the week belongs: "0 0 * * * *" is every hour.'),
         ("SCHEDULE", "0 */0 * * * *", 'has "*/0" where the minute belongs: "0 0 * * * *" is every hour.'),
         ("SCHEDULE", "0 0 0 1-x * *", 'has "1-x" where the day belongs: "0 0 * * * *" is every hour.'),
+        ("SCALE_OUT", "shards", 'must be one of inline, auto, durable, not "shards".'),
+        ("SCALE_OUT", "true", 'must be one of inline, auto, durable, not "true".'),
         ("TIME_BUDGET_MINUTES", "0", 'must be a number of minutes above 0 and up to 1440, not "0".'),
         ("TIME_BUDGET_MINUTES", "-3", 'must be a number of minutes above 0 and up to 1440, not "-3".'),
         ("GRAPH_URL", "http://localhost:8443/v1.0", "must begin with https://, as in https://localhost:8443/v1.0."),

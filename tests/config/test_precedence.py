@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from shared.config import PREFIX, SETTINGS
+from shared.config import PREFIX, SETTINGS, scale_out
 from shared.config.model import (
     DeletePolicy,
     FederatedIdentity,
     PairByEmail,
+    ScaleOut,
     Tenant,
     VaultCertificate,
     VaultSecret,
@@ -80,7 +81,7 @@ def test_false_and_unset_in_all_their_spellings(word: object) -> None:
 
 
 def test_settings_of_the_whole_run_come_from_the_environment() -> None:
-    """Schedule, state, time budget, identity and vault, each with its default."""
+    """Schedule, scale-out, state, time budget, identity and vault, each with its default."""
     bare = loaded(**SINGLE)
     assert (bare.schedule, bare.state_url, bare.time_budget_minutes, bare.identity_client_id) == (
         "0 0 * * * *",
@@ -88,8 +89,10 @@ def test_settings_of_the_whole_run_come_from_the_environment() -> None:
         None,
         "",
     )
+    assert bare.scale_out is ScaleOut.INLINE
     full = loaded(
         **SINGLE,
+        SCALE_OUT="Durable",
         SCHEDULE=" 0  */15 6-20 * Jan,march MON-Fri ",
         STATE_URL="sqlite:////var/lib/state.db",
         TIME_BUDGET_MINUTES="2.5",
@@ -99,6 +102,21 @@ def test_settings_of_the_whole_run_come_from_the_environment() -> None:
     assert full.schedule == "0 */15 6-20 * Jan,march MON-Fri"
     assert (full.state_url, full.time_budget_minutes, full.vault_url) == ("sqlite:////var/lib/state.db", 2.5, VAULT)
     assert full.identity_client_id.endswith("1")
+    assert full.scale_out is ScaleOut.DURABLE
+
+
+@pytest.mark.parametrize(("value", "room"), [("inline", None), ("durable", 0), ("auto", 2000), ("", None)])
+def test_how_much_one_process_takes(value: str, room: int | None) -> None:
+    """Any number of mailboxes, none, or as many as it mirrors well within an hour."""
+    assert loaded(**SINGLE, SCALE_OUT=value).scale_out.room == room
+
+
+@pytest.mark.parametrize(
+    ("value", "known"), [("auto", ScaleOut.AUTO), ("sideways", ScaleOut.INLINE), (None, ScaleOut.INLINE)]
+)
+def test_the_app_starts_whatever_scale_out_says(value: str | None, known: ScaleOut) -> None:
+    """Which functions there are is decided before anybody can complain: a wrong value is left to the first run."""
+    assert scale_out({f"{PREFIX}SCALE_OUT": value} if value else {}) is known
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.conftest import ROOT
-from tests.app.test_triggers import FUNCTIONS
+from tests.app.test_triggers import FUNCTIONS, IN_SHARDS
 
 SCRIPT = ROOT / "infra" / "scripts" / "deploy.sh"
 STAND_IN = """#!/bin/sh
@@ -41,16 +41,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_package_is_published_and_seen(folder: Path) -> None:
-    """It is done when the host lists every function of function_app.py."""
-    done, calls = deploy(folder, found=FUNCTIONS)
+@pytest.mark.parametrize("found", [FUNCTIONS, FUNCTIONS | IN_SHARDS])
+def test_a_package_is_published_and_seen(folder: Path, found: set[str]) -> None:
+    """It is done when the host lists every function of function_app.py, or those of runs in shards with them."""
+    done, calls = deploy(folder, found=found)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"published: {len(FUNCTIONS)} functions")
+    assert done.stdout.startswith(f"published: {len(found)} functions")
     assert calls[0].startswith("functionapp deployment source config-zip --resource-group group --name mirror --src")
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize("found", [set(), FUNCTIONS - {"health"}])
+@pytest.mark.parametrize("found", [set(), FUNCTIONS - {"health"}, FUNCTIONS | IN_SHARDS - {"take_step"}])
 def test_a_function_that_is_missing_is_a_failure(folder: Path, found: set[str]) -> None:
     """An app that starts without its functions looks fine in the portal; here it does not."""
     done, calls = deploy(folder, found=found)

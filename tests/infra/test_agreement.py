@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import function_app
-from shared import config
-from shared.config import SETTINGS
+from shared import config, orchestration
+from shared.config import SETTINGS, table
 from shared.config.clouds import CloudName
+from shared.config.model import ScaleOut
 from shared.state.opening import app_storage
 from tests.infra.template import Body, choices, is_expression, is_name, templates
 from tests.infra.workspace import alerts, queries
@@ -181,11 +182,26 @@ def test_one_python_everywhere() -> None:
     assert int(least) <= int(version.removeprefix("3.")) < int(below)
 
 
-def test_the_queue_is_made_and_its_poison_is_watched() -> None:
-    """The queue that the code names, and the one that the host sets messages aside in."""
-    queue = function_app.RUN_QUEUE
-    assert templates()["storage.bicep"].variable("queueNames") == [queue, f"{queue}-poison"]
-    assert f'"{queue}-poison"' in queries()["alerts/message-poisoned.kql"]
+QUEUES = (function_app.RUN_QUEUE, function_app.SHARDS_QUEUE)
+
+
+def test_queues_are_made_and_their_poison_is_watched() -> None:
+    """The queues that the code names, and those that the host sets messages aside in."""
+    wanted = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
+    assert templates()["storage.bicep"].variable("queueNames") == wanted
+    assert all(f'"{queue}-poison"' in queries()["alerts/message-poisoned.kql"] for queue in QUEUES)
+
+
+def test_shards_go_over_the_queue_that_is_read() -> None:
+    """The one that the timer writes is the one that orchestrations begin from."""
+    assert orchestration.SHARDS_QUEUE == function_app.SHARDS_QUEUE
+
+
+def test_every_way_to_scale_out_can_be_chosen() -> None:
+    """The templates take the words that the setting takes, and begin with its default."""
+    words = next(one["argument"] for one in PARAMETERS["scaleOut"]["decorators"] if one["type"] == "allowed")
+    assert set(words) == set(ScaleOut)
+    assert PARAMETERS["scaleOut"]["default"] == table.SCALE_OUT.default
 
 
 def test_a_run_ends_before_the_host_ends_it() -> None:
@@ -210,8 +226,8 @@ def test_the_cost_of_alerts_is_counted_right() -> None:
     """How many rules look how often is what a bill goes by."""
     looks = [rule["frequency"] for rule in alerts().values()]
     said = re.search(
-        r"eleven, each by how often it looks: (\d) × 15 min, (\d) × 30 min, (\d) × 1 h", text("docs/deploy.md")
+        r"twelve, each by how often it looks: (\d) × 15 min, (\d) × 30 min, (\d) × 1 h", text("docs/deploy.md")
     )
     assert said
     assert [int(number) for number in said.groups()] == [looks.count(one) for one in ("PT15M", "PT30M", "PT1H")]
-    assert len(looks) == 11
+    assert len(looks) == 12

@@ -85,6 +85,66 @@ def test_run_unfinished_waits_for_longer_than_the_host() -> None:
     assert int(patience) > HOST_TIMEOUT_MINUTES
 
 
+def test_a_good_day_in_shards_is_quiet(workspace: Workspace) -> None:
+    """Runs that go on in shards and end there, beside a tenant that one process is enough for, wake nobody."""
+    for hour in range(24):
+        run_id = workspace.handed_over(60 * hour + 40, "big", "bigger", inline=[tenant("small")])
+        for name in ("big", "bigger"):
+            workspace.report(60 * hour + 5, tenant(name), run_id=run_id)
+    assert [alert for alert in alerts() if workspace.fired(alert)] == []
+
+
+def test_run_missing_when_runs_go_on_and_never_end(workspace: Workspace) -> None:
+    """That a run goes on in shards is no end of it."""
+    workspace.handed_over(150, "big")
+    workspace.handed_over(90, "big")
+    assert workspace.fired("run-missing") == [{"fired": 2, "ended": 0}]
+
+
+def test_run_unfinished_when_one_of_its_tenants_does_not_end(workspace: Workspace) -> None:
+    """In shards every tenant ends for itself; one that has ended does not stand in for another."""
+    run_id = workspace.handed_over(120, "big", "bigger", inline=[tenant("small")])
+    workspace.report(60, tenant("big"), run_id=run_id)
+    assert [row["run"] for row in workspace.fired("run-unfinished")] == [run_id]
+
+
+def test_run_unfinished_leaves_a_run_that_never_began(workspace: Workspace) -> None:
+    """A tenant whose earlier run still goes on was told so; that run's end is another matter."""
+    run_id = workspace.handed_over(120, "big")
+    workspace.event(120, "run_skipped", run_id=run_id, tenant_id="big")
+    assert workspace.fired("run-unfinished") == []
+
+
+def test_run_failed_does_not_take_going_on_for_fine(workspace: Workspace) -> None:
+    """A tenant whose last run failed stays so until the next one has ended."""
+    workspace.hour(90, tenant("big", error="SignIn"))
+    run_id = workspace.handed_over(30, "big")
+    assert [row["tenant"] for row in workspace.fired("run-failed")] == ["big"]
+    workspace.report(10, tenant("big"), run_id=run_id)
+    assert workspace.fired("run-failed") == []
+
+
+@pytest.mark.parametrize(("skipped", "ends", "fires"), [(2, 0, False), (3, 0, True), (3, 1, False)])
+def test_run_stuck_when_nothing_but_skipping_is_left(
+    workspace: Workspace, skipped: int, ends: int, fires: bool
+) -> None:
+    """A long run costs the next one its turn; one that never ends costs them all."""
+    for hour in range(skipped):
+        run_id = workspace.handed_over(60 * hour + 30, "big")
+        workspace.event(60 * hour + 30, "run_skipped", run_id=run_id, tenant_id="big")
+    for _ in range(ends):
+        workspace.report(60, tenant("big"))
+    assert [row["tenant"] for row in workspace.fired("run-stuck")] == (["big"] if fires else [])
+
+
+def test_run_stuck_names_that_tenant_alone(workspace: Workspace) -> None:
+    """The others' runs end, and their ends hide nothing."""
+    for hour in range(3):
+        run_id = workspace.handed_over(60 * hour + 30, "stuck", inline=[tenant("well")])
+        workspace.event(60 * hour + 30, "run_skipped", run_id=run_id, tenant_id="stuck")
+    assert [(row["tenant"], row["skipped"]) for row in workspace.fired("run-stuck")] == [("stuck", 3)]
+
+
 def test_deletions_refused_until_somebody_decides(workspace: Workspace) -> None:
     """It fires run after run, and the alert for failed tenants leaves it alone."""
     workspace.hours(2, tenant("t", error="DeletionsRefused"))
@@ -163,9 +223,10 @@ def test_secret_expiring_once_for_each_secret(workspace: Workspace) -> None:
     assert [(row["secret"], row["days"]) for row in workspace.fired("secret-expiring")] == [("contoso-mirror", 11)]
 
 
-def test_message_poisoned_by_the_host(workspace: Workspace) -> None:
-    """The host has set aside what a manual run could not finish."""
-    workspace.poison(10, "contacts-mirror-runs-poison")
+@pytest.mark.parametrize("queue", ["contacts-mirror-runs", "contacts-mirror-shards"])
+def test_message_poisoned_by_the_host(workspace: Workspace, queue: str) -> None:
+    """The host has set aside what a manual run could not finish, or what should have gone on in shards."""
+    workspace.poison(10, f"{queue}-poison")
     assert len(workspace.fired("message-poisoned")) == 1
 
 
@@ -175,9 +236,10 @@ def test_message_poisoned_by_somebody(workspace: Workspace) -> None:
     assert [row["what"] for row in workspace.fired("message-poisoned")] == ["message-1"]
 
 
-def test_message_poisoned_is_no_matter_of_ordinary_messages(workspace: Workspace) -> None:
-    """A run that is asked for is a message on the other queue."""
-    workspace.poison(10, "contacts-mirror-runs")
+@pytest.mark.parametrize("queue", ["contacts-mirror-runs", "contacts-mirror-shards", "contactsmirror-workitems"])
+def test_message_poisoned_is_no_matter_of_ordinary_messages(workspace: Workspace, queue: str) -> None:
+    """A run that is asked for is a message on the other queue, and so is each step of one in shards."""
+    workspace.poison(10, queue)
     assert workspace.fired("message-poisoned") == []
 
 
@@ -185,6 +247,10 @@ def test_message_poisoned_is_no_matter_of_ordinary_messages(workspace: Workspace
     ("event", "fields"),
     [
         ("tenant_crashed", {"run_id": "r", "tenant_id": "t", "type": "KeyError", "way": "plan.py:1 plan"}),
+        (
+            "step_crashed",
+            {"run_id": "r", "tenant_id": "t", "step": "merge", "number": "9", "type": "KeyError", "way": "rows.py:1 f"},
+        ),
         ("state_damaged", {"run_id": "r", "tenant_id": "t", "code": "StateDamaged"}),
         ("run_not_recorded", {"run_id": "r", "tenant_id": "t"}),
     ],

@@ -27,6 +27,46 @@ def test_runs_by_outcome(workspace: Workspace) -> None:
     assert {(row["outcome"], row["runs"]) for row in workspace.panel("runs")} == {("ok", 1), ("failed", 1)}
 
 
+def test_runs_that_go_on_are_not_counted_yet(workspace: Workspace) -> None:
+    """In shards every tenant ends for itself; going on is no end, neither a good nor a bad one."""
+    run_id = workspace.handed_over(50, "big", "bigger", inline=[tenant("small")])
+    assert workspace.panel("runs") == []
+    assert [(row["tenant"], row["not_ok"]) for row in workspace.panel("health")] == [("small", 0)]
+    workspace.report(30, tenant("big"), run_id=run_id)
+    workspace.report(30, tenant("bigger", error="State"), run_id=run_id)
+    assert {(row["outcome"], row["runs"]) for row in workspace.panel("runs")} == {("ok", 1), ("failed", 1)}
+    assert {row["tenant"]: row["not_ok"] for row in workspace.panel("health")} == {"small": 0, "big": 0, "bigger": 1}
+
+
+def test_a_run_in_shards_counts_once(workspace: Workspace) -> None:
+    """What its tenants changed is added up once, however many ends the run has had; its time is the longest."""
+    run_id = workspace.handed_over(50, "big", "bigger", inline=[tenant("small", step1=StepCounts(1))])
+    for name in ("big", "bigger"):
+        workspace.report(30, tenant(name, step1=StepCounts(10)), run_id=run_id)
+    assert {row["tenant"]: row["gathered"] for row in workspace.panel("changes")} == {
+        "small": 1,
+        "big": 10,
+        "bigger": 10,
+    }
+    assert {row["tenant"]: row["longest_run_minutes"] for row in workspace.panel("limits")} == dict.fromkeys(
+        ("small", "big", "bigger"), 1.5
+    )
+
+
+def test_how_steps_of_runs_in_shards_end(workspace: Workspace) -> None:
+    """By tenant and step: how many, and how those ended that did not do their work; what crashed stands first."""
+    workspace.step(30, "big", "gather")
+    workspace.step(30, "big", "gather", "run ends")
+    workspace.step(30, "big", "scatter", "broken off")
+    where = {"run_id": "run", "tenant_id": "big"}
+    workspace.event(30, "step_crashed", **where, step="merge", number=9, type="KeyError", way="rows.py:1 f")
+    seen = [
+        tuple(row[name] for name in ("step", "steps", "run_ends", "broken_off", "crashed"))
+        for row in workspace.panel("shards")
+    ]
+    assert seen == [("merge", 0, 0, 0, 1), ("scatter", 1, 0, 1, 0), ("gather", 2, 1, 0, 0)]
+
+
 def test_what_changed(workspace: Workspace) -> None:
     """Counts by day and tenant; what a dry run planned did not change anything."""
     changed = tenant("t", step1=StepCounts(1, 2), step2=StepCounts(3, 4), stamped=5, deleted=6, restored=7)

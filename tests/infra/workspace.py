@@ -5,7 +5,7 @@
 
 import ast
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -71,9 +71,9 @@ class Workspace:
         telemetry.log_event(self._logger, logging.INFO, name, **fields)
         self._store(minutes)
 
-    def report(self, minutes: float, *tenants: TenantReport, dry_run: bool = False) -> str:
+    def report(self, minutes: float, *tenants: TenantReport, dry_run: bool = False, run_id: str = "") -> str:
         """The lines of a run's report, a run of 90 seconds; gives the run's id."""
-        run_id, ended = str(uuid4()), datetime.now(UTC)
+        run_id, ended = run_id or str(uuid4()), datetime.now(UTC)
         telemetry.log_report(
             self._logger, RunReport(run_id, ended - timedelta(seconds=90), ended, dry_run, tuple(tenants))
         )
@@ -88,6 +88,21 @@ class Workspace:
         self.event(minutes + 2, "run_started", run_id=run_id, tenants=len(tenants), dry_run=False)
         self.trace(minutes, "{this is no JSON of ours")
         return run_id
+
+    def handed_over(self, minutes: float, *names: str, inline: Sequence[TenantReport] = ()) -> str:
+        """All that the timer's run says when these tenants go on in shards, and others do not; gives the run's id."""
+        self.event(minutes, "timer_fired", run_id=str(uuid4()), past_due=False)
+        going_on = [tenant(name, Outcome.RUNNING) for name in names]
+        run_id = self.report(minutes, *inline, *going_on)
+        self.event(minutes, "run_started", run_id=run_id, tenants=len(names) + len(inline), dry_run=False)
+        for name in names:
+            self.event(minutes, "run_in_shards", run_id=run_id, tenant_id=name, mailboxes=3000)
+        return run_id
+
+    def step(self, minutes: float, name: str, step: str, end: str | None = None) -> None:
+        """A step of a run in shards."""
+        where = {"run_id": "run", "tenant_id": name}
+        self.event(minutes, "step_finished", **where, step=step, round=1, number=0, end=end)
 
     def hours(self, count: int, *tenants: TenantReport) -> None:
         """A run every hour, the last one half an hour ago."""
@@ -189,8 +204,13 @@ def _logged(event: str) -> frozenset[frozenset[str]]:
         position = {"log_event": 2, "log_crash": 1}.get(kind, -1)
         if position >= 0 and len(call.args) > position and _says(call.args[position], event):
             added = {"type", "way"} if kind == "log_crash" else set()
-            found.add(frozenset({str(word.arg) for word in call.keywords} | added))
+            found.add(frozenset(added.union(*map(_names, call.keywords))))
     return frozenset(found)
+
+
+def _names(word: ast.keyword) -> set[str]:
+    """The fields that an argument stands for: its name, or the two that `**where` says everywhere."""
+    return {word.arg} if word.arg else {"run_id", "tenant_id"}
 
 
 def _says(node: ast.expr, text: str) -> bool:
