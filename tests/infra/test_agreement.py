@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 import function_app
-from shared import config, orchestration
+from shared import config
 from shared.config import SETTINGS, table
 from shared.config.clouds import CloudName
 from shared.config.model import ScaleOut
+from shared.shards.message import SHARDS_QUEUE
 from shared.state.opening import app_storage
 from tests.infra.template import Body, choices, is_expression, is_name, templates
 from tests.infra.workspace import alerts, queries
@@ -182,7 +183,7 @@ def test_one_python_everywhere() -> None:
     assert int(least) <= int(version.removeprefix("3.")) < int(below)
 
 
-QUEUES = (function_app.RUN_QUEUE, function_app.SHARDS_QUEUE)
+QUEUES = (function_app.RUN_QUEUE, SHARDS_QUEUE)
 
 
 def test_queues_are_made_and_their_poison_is_watched() -> None:
@@ -190,11 +191,6 @@ def test_queues_are_made_and_their_poison_is_watched() -> None:
     wanted = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
     assert templates()["storage.bicep"].variable("queueNames") == wanted
     assert all(f'"{queue}-poison"' in queries()["alerts/message-poisoned.kql"] for queue in QUEUES)
-
-
-def test_shards_go_over_the_queue_that_is_read() -> None:
-    """The one that the timer writes is the one that orchestrations begin from."""
-    assert orchestration.SHARDS_QUEUE == function_app.SHARDS_QUEUE
 
 
 def test_every_way_to_scale_out_can_be_chosen() -> None:
