@@ -101,9 +101,10 @@ def test_run_missing_when_runs_go_on_and_never_end(workspace: Workspace) -> None
     assert workspace.fired("run-missing") == [{"fired": 2, "ended": 0}]
 
 
-def test_run_unfinished_when_one_of_its_tenants_does_not_end(workspace: Workspace) -> None:
-    """In shards every tenant ends for itself; one that has ended does not stand in for another."""
-    run_id = workspace.handed_over(120, "big", "bigger", inline=[tenant("small")])
+@pytest.mark.parametrize("error", ["", "SignIn"])
+def test_run_unfinished_when_one_of_its_tenants_does_not_end(workspace: Workspace, error: str) -> None:
+    """In shards every tenant ends for itself; one that has ended, or failed, does not stand in for another."""
+    run_id = workspace.handed_over(120, "big", "bigger", inline=[tenant("small", error=error)])
     workspace.report(60, tenant("big"), run_id=run_id)
     assert [row["run"] for row in workspace.fired("run-unfinished")] == [run_id]
 

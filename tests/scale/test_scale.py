@@ -58,7 +58,6 @@ async def app(environment: pytest.MonkeyPatch) -> AsyncIterator[Worker]:
 
 
 @needs_worker
-@pytest.mark.filterwarnings("ignore:azure.functions df_loads was called:DeprecationWarning")  # by its own library
 @pytest.mark.parametrize("mailboxes", [90, 300, MANY_SHARDS])
 async def test_the_real_orchestrator_makes_the_same_traffic(app: Worker, mailboxes: int) -> None:
     """As many orchestrations, steps and tasks as the model says, and no more turns than it says at worst."""
