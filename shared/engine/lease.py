@@ -27,7 +27,7 @@ LOST: Final = Problem(
 )
 
 
-_SHARED: Final = Terms(seconds=900)
+_SHARED: Final = Terms(seconds=900, renew_every=60)
 """Between two steps of a run in shards nobody renews it, and the next step may have to wait for a free place."""
 
 

@@ -130,8 +130,8 @@ async def _work(tenant: Tenant, errand: _Errand, world: World, course: Course) -
     options = errand.options
     try:
         async with world.open_tenant(tenant) as services:
-            # A dry run is about what one process can tell; whoever asks waits for it.
-            room = None if errand.is_dry(tenant) else world.room
+            # Whoever asks for a plan waits for it, and some chosen users are never too many for one process.
+            room = None if errand.is_dry(tenant) or options.users else world.room
             return await errand.work(Job(tenant, options, services, world.state, world.progress, course, room=room))
     except OutgrownError as outgrown:
         where = {"run_id": options.run_id, "tenant_id": tenant.tenant_id}

@@ -25,8 +25,8 @@ _WRITERS: Final = 160
 """Mailboxes written at once: four requests of each are more than Graph takes in all, and their parts fit in memory."""
 
 
-_MANY_ECHOES: Final = 20
-"""Fewer cost less to be told again than a row of state for each mailbox."""
+_SAVERS: Final = 16
+"""Checkpoints saved at once where nothing else is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +183,15 @@ async def pass_echoes(job: Job, observations: Iterable[Observation], checkpoints
     """Where nothing else was told, move the delta link past what was known, or each hour would be told it again."""
     if job.is_dry or job.only is not None:
         return
-    for one in observations:
-        known = checkpoints.get(one.replica.mailbox)
-        if known and one.echoes >= _MANY_ECHOES and not one.items and not one.removed:
-            await job.state.save_checkpoint(job.tenant.tenant_id, replace(known, delta_link=one.delta_link))
+    places = asyncio.Semaphore(_SAVERS)
+
+    async def save(known: Checkpoint, delta_link: str) -> None:
+        async with places:
+            await job.state.save_checkpoint(job.tenant.tenant_id, replace(known, delta_link=delta_link))
+
+    told = (one for one in observations if one.echoes and not one.items and not one.removed)
+    passed = ((checkpoints.get(one.replica.mailbox), one.delta_link) for one in told)
+    await asyncio.gather(*(save(known, delta_link) for known, delta_link in passed if known))
 
 
 def _may_go(operation: Operation, missing: Missing) -> bool:

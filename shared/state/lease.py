@@ -7,7 +7,9 @@ not at all.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from shared.errors import HeldError, StateError, TenantError
@@ -38,14 +40,14 @@ class Lease:
     """A lease that is held; ask `is_lost` before each write that another run could make at the same time."""
 
     def __init__(self, clock: Clock, until: float) -> None:
-        self.clock = clock
+        self._clock = clock
         self._until = until
         self._lost = asyncio.Event()
 
     @property
     def is_lost(self) -> bool:
         """Whether somebody else has it, or could have taken it because it was not renewed in time."""
-        return self._lost.is_set() or self.clock.monotonic() >= self._until
+        return self._lost.is_set() or self._clock.monotonic() >= self._until
 
     async def wait_until_lost(self) -> None:
         """Come back when somebody else has it, or it could not be renewed in time."""
@@ -54,8 +56,8 @@ class Lease:
     async def keep(self, renew: Callable[[], Awaitable[bool]], terms: Terms) -> None:
         """Renew it until it is lost. A state that does not answer is asked again while the lease lasts."""
         while True:
-            await self.clock.sleep(terms.renew_every)
-            asked = self.clock.monotonic()
+            await self._clock.sleep(terms.renew_every)
+            asked = self._clock.monotonic()
             with suppress(StateError):
                 if not await renew():
                     break
@@ -73,7 +75,9 @@ async def hold(
     asked = clock.monotonic()
     await _acquire(store, tenant_id, holder, clock, terms)
     try:
-        async with _renewed(store, tenant_id, holder, Lease(clock, asked + terms.seconds), terms) as lease:
+        lease = Lease(clock, asked + terms.seconds)
+        renew = partial(_renew, store, tenant_id, holder, clock, terms)
+        async with _renewed(renew, lease, terms):
             yield lease
     finally:
         with suppress(TenantError):  # what cannot be given back expires; the run's own result counts
@@ -82,25 +86,38 @@ async def hold(
 
 @asynccontextmanager
 async def join(store: StateStore, tenant_id: str, holder: Holder, clock: Clock, terms: Terms) -> AsyncIterator[Lease]:
-    """Hold it like `hold`, and leave it to this holder's other processes, which hold it at the same time or later."""
+    """Hold it like `hold`, and leave it to this holder's other processes, which hold it at the same time or later.
+
+    Only who finds it half used up writes it, for there may be hundreds of them at once, and the row is one.
+    """
+    half = replace(terms, seconds=terms.seconds / 2)
+
+    async def lasts() -> bool:
+        later = clock.now() + timedelta(seconds=half.seconds)
+        return await store.lease_holder(tenant_id, later) == holder
+
+    async def renew() -> bool:
+        return await lasts() or await store.renew_lease(tenant_id, holder, clock.now(), terms.seconds)
+
     asked = clock.monotonic()
-    await _acquire(store, tenant_id, holder, clock, terms)
-    async with _renewed(store, tenant_id, holder, Lease(clock, asked + terms.seconds), terms) as lease:
+    if not await lasts():
+        await _acquire(store, tenant_id, holder, clock, terms)
+    async with _renewed(renew, Lease(clock, asked + half.seconds), half) as lease:
         yield lease
 
 
 @asynccontextmanager
-async def _renewed(
-    store: StateStore, tenant_id: str, holder: Holder, lease: Lease, terms: Terms
-) -> AsyncIterator[Lease]:
-    renewing = asyncio.create_task(
-        lease.keep(lambda: store.renew_lease(tenant_id, holder, lease.clock.now(), terms.seconds), terms)
-    )
+async def _renewed(renew: Callable[[], Awaitable[bool]], lease: Lease, terms: Terms) -> AsyncIterator[Lease]:
+    renewing = asyncio.create_task(lease.keep(renew, terms))
     try:
         yield lease
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
+
+
+async def _renew(store: StateStore, tenant_id: str, holder: Holder, clock: Clock, terms: Terms) -> bool:
+    return await store.renew_lease(tenant_id, holder, clock.now(), terms.seconds)
 
 
 async def _acquire(store: StateStore, tenant_id: str, holder: Holder, clock: Clock, terms: Terms) -> None:

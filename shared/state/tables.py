@@ -209,7 +209,7 @@ class TableStateStore:
     ) -> Holder | None:
         until = _text(now + timedelta(seconds=seconds))
         (wanted,) = rows(f"{key(tenant_id)}.lease", "lease", codec.encode_holder(holder), Until=until)
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             found = await self._table.read(wanted.partition, wanted.key)
             if found is None:
                 if await self._table.insert(wanted):
@@ -217,6 +217,8 @@ class TableStateStore:
                 continue
             row, marker = found
             held = codec.decode_holder(value(row))
+            if attempt and held == holder and row.text("Until") > _text(now + timedelta(seconds=seconds / 2)):
+                return None  # another process of the same holder was quicker
             if held != holder and not (only_expired and row.text("Until") <= _text(now)):
                 return held
             if await self._table.replace(wanted, marker):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -236,9 +237,21 @@ async def test_a_requested_run_goes_on_in_shards(company: EmulatorThread, app: W
     assert (shown["outcome"], shown["tenants"][0]["step1"]["created"]) == ("ok", 3)
 
 
-async def test_a_dry_run_stays_in_its_process(company: EmulatorThread, app: Worker) -> None:
-    """Whoever asks for a plan waits for it."""
-    answer = await app.request("POST", "/api/sync", b'{"dryRun": true}')
+async def test_old_histories_are_forgotten(company: EmulatorThread, app: Worker) -> None:
+    """The host would keep them for ever: those that ended more than a week ago go; if that fails, the run goes on."""
+    host = DurableHost(app)
+    await mirror(app, host, await handed_over(app))
+    (purged,) = host.purged
+    assert purged["runtimeStatus"] == "Completed,Failed,Terminated"
+    days = datetime.now(UTC) - datetime.fromisoformat(purged["createdTimeTo"])
+    assert timedelta(days=7) <= days < timedelta(days=8)
+    assert app.events("purge_failed") == []
+
+
+@pytest.mark.parametrize("body", [b'{"dryRun": true}', b'{"users": ["ada@contoso.example"]}'])
+async def test_some_runs_stay_in_their_process(company: EmulatorThread, app: Worker, body: bytes) -> None:
+    """Whoever asks for a plan waits for it; chosen users are few, and no address of theirs gets into a history."""
+    answer = await app.request("POST", "/api/sync", body)
     assert await app.deliver("requested_sync", answer.queued[0]) == []
     assert app.events("run_summary")[0]["outcome"] == "ok"
 

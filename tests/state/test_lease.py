@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.errors import HeldError, StateError
-from shared.state.lease import Lease, Terms, hold
+from shared.state.lease import Lease, Terms, hold, join
 from shared.state.memory import MemoryStateStore
 from shared.state.processes import is_alive
 from shared.sync.records import Holder
@@ -217,3 +217,38 @@ def test_processes_of_this_host() -> None:
     assert is_alive(0)
     assert is_alive(-1)
     assert is_alive(1)
+
+
+class Counting(MemoryStateStore):
+    """Counts how often the lease is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    async def acquire_lease(self, tenant_id: str, holder: Holder, now: datetime, seconds: float) -> Holder | None:
+        self.writes += 1
+        return await super().acquire_lease(tenant_id, holder, now, seconds)
+
+    async def renew_lease(self, tenant_id: str, holder: Holder, now: datetime, seconds: float) -> bool:
+        self.writes += 1
+        return await super().renew_lease(tenant_id, holder, now, seconds)
+
+
+async def test_many_hold_it_together_and_write_it_seldom() -> None:
+    """Processes of one run write the row when half of the time is over; it stays theirs when the last one leaves."""
+    store, clock = Counting(), HandClock()
+    terms = Terms(seconds=900, renew_every=60)
+    for _ in range(3):
+        async with join(store, "t", MINE, clock, terms), join(store, "t", MINE, clock, terms) as lease:
+            await clock.pass_by(120)
+            assert not lease.is_lost
+    assert store.writes == 1
+    async with join(store, "t", MINE, clock, terms) as lease:
+        await clock.pass_by(900)
+        assert not lease.is_lost
+    assert store.writes <= 4
+    assert await store.lease_holder("t", clock.now()) == MINE
+    with pytest.raises(HeldError):
+        async with join(store, "t", OTHERS, clock, terms):
+            pass

@@ -92,6 +92,8 @@ class DurableHost:
         self.instances: dict[str, Instance] = {}
         self.activities: list[str] = []
         """The input of each activity that was asked for, in order."""
+        self.purged: list[dict[str, str]] = []
+        """Which histories were to be forgotten."""
         self.longest = 0
         """The most entries that a history has had."""
         self._deliver = deliver
@@ -242,7 +244,12 @@ async def client_binding(host: DurableHost) -> AsyncIterator[TypedData]:
         times = {"createdTime": "2026-01-01T00:00:00Z", "lastUpdatedTime": "2026-01-01T00:00:00Z"}
         return web.json_response({**shown, **times, "output": found.output, "customStatus": None}, status=200)
 
+    async def purge(request: web.Request) -> web.Response:
+        host.purged.append(dict(request.query))
+        return web.json_response({"instancesDeleted": 0})
+
     app = web.Application()
+    app.router.add_delete("/instances/", purge)
     app.router.add_post("/orchestrators/{name}/{id}", start)
     app.router.add_get("/instances/{id}", status)
     async with TestServer(app) as server:
