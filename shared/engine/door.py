@@ -3,8 +3,8 @@
 import asyncio
 from typing import Final
 
-FEWEST: Final = 20
-"""As many as share a batch."""
+FEWEST: Final = 10
+"""With a thousand contacts to tell each, they take about forty megabytes."""
 
 MOST: Final = 80
 """Graph limits each mailbox by itself, so this bounds memory, not load."""
