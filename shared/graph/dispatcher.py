@@ -21,7 +21,7 @@ from shared.ports import Clock, Traffic
 
 Outcome = Answer | Lost | Doubtful
 _TURNS_TO_GATHER: Final = 4
-_PATIENCE_SECONDS: Final = 0.05
+_PATIENCE_SECONDS: Final = 0.2
 """So long a few small requests wait for others to share a batch with, if any batch is out whose answer may bring them.
 
 Batches of a few come back sooner than full ones, and would go out again as few, all through a quiet hour.
