@@ -16,6 +16,7 @@ from tests.app.harness.messages import RpcException
 from tests.app.harness.worker import InvocationFailedError, Worker, worker
 from tests.app.test_triggers import IN_SHARDS
 from tests.emulator import EmulatorThread
+from tests.state.conftest import open_tables
 
 pytestmark = needs_worker
 PEOPLE = ("ada", "bob", "cem", "dan", "eve")
@@ -102,6 +103,24 @@ async def test_the_timer_hands_over_and_the_shards_mirror(
     assert done
     assert done.report["step2"] == {"created": 11, "updated": 0, "skipped": 4}
     assert done.report["mailboxes"] == {"total": 5, "synced": 5, "skipped": 0, "failed": 0}
+
+
+async def test_what_steps_hand_on_lies_in_the_apps_storage(
+    company: EmulatorThread, environment: pytest.MonkeyPatch, app: Worker, storage: str
+) -> None:
+    """In tables, as on Azure, also if each step is delivered twice at once; when all is over nothing is left."""
+    environment.setenv("AUTOMATION_SYNCCONTACTS_STATE_URL", "AzureWebJobsStorage")
+    environment.setenv("AzureWebJobsStorage", storage)
+    tables = open_tables(storage)
+    ended = await mirror(app, DurableHost(app, twice), await handed_over(app))
+    assert (ended.output, ended.status) == ("ended", "Completed")
+    assert_mirrored(company)
+    tenant_id = only_tenant(company).id
+    (record,) = await tables.runs(tenant_id)
+    left = [await tables.parcel(tenant_id, record.run_id, name) for name in ("1 begun", "1 shard 0", "1 merge done")]
+    assert (record.outcome, left) == ("ok", [None] * 3)
+    assert await tables.lease_holder(tenant_id, datetime.now(UTC)) is None
+    await tables.close()
 
 
 async def test_the_next_hour_is_quiet(company: EmulatorThread, app: Worker) -> None:
