@@ -402,3 +402,18 @@ async def test_a_copy_is_judged_by_what_its_contact_becomes(office: Office) -> N
     assert [office.names(name) for name in EVERYBODY] == [["Grace", "Grace"]] * 4
     office.emulator.clock.advance(HOUR)
     assert written(await office.report(RunOptions(full=True))) == 0
+
+
+async def test_a_card_that_is_typed_anew_stays_when_its_contact_goes(office: Office) -> None:
+    """Deleted in the hub while Ann deletes hers and types it again: what goes are the cards that are remembered."""
+    await company_of(office, "Grace")
+    await office.run()
+    typed = {
+        key: office.card("ann", "Grace")[key] for key in ("displayName", "emailAddresses", "mobilePhone", "jobTitle")
+    }
+    delete(office, "hub", "Grace")
+    delete(office, "ann", "Grace")
+    office.box("ann").add_contact(typed)
+    office.emulator.clock.advance(HOUR)
+    await office.run(DeletePolicy="hub")
+    assert office.names("ann") == ["Grace"]
