@@ -23,5 +23,5 @@ async def gather(step: Step, job: Job, number: int) -> None:
         tuple(one for one in observed if isinstance(one, Unreadable)),
         counts_of(job.services),
     )
-    await pass_echoes(job, reading.observations, shard.checkpoints)
-    await step.put("reading", encode_reading(reading), number)
+    if await step.put("reading", encode_reading(reading), number):
+        await pass_echoes(job, reading.observations, shard.checkpoints)

@@ -17,8 +17,8 @@ from shared.sync.stamp import SyncId
 class Case:
     """One contact: its cards that were read, what they say together, and where a card of it is gone.
 
-    `is_put_back` if somebody holds a card of it that nobody remembers, although it was deleted; `losers` are cards of
-    which a value is overwritten that is not in the history yet: they go there whole.
+    `is_put_back` if somebody holds a card of it that nobody remembers: were it deleted, this card brings it back;
+    `losers` are cards of which a value is overwritten that is not in the history yet: they go there whole.
     """
 
     sync_id: SyncId
@@ -84,7 +84,7 @@ def _cases(sync_ids: Iterable[SyncId], findings: Findings, hub: str, memory: Mem
         if not cards and current is None:
             continue
         merged = merge(sync_id, voices_of(sync_id, cards, hub, memory), current)
-        put_back = current is not None and current.is_deleted and any(not memory.link(item) for item in cards.values())
+        put_back = any(not memory.link(item) for item in cards.values())
         losers = tuple(
             item for _, item in sorted(cards.items()) if _loses(item.contact, merged.contact, memory.link(item))
         )

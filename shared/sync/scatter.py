@@ -145,7 +145,7 @@ class _PartMaker:
         """Cards that nobody remembers, or that are private, stay; of what was undone, so do the people's own cards."""
         item, version = self._card(decision, link), decision.version
         is_left = link is not None and (link.is_withheld or (version.is_undone and not link.is_ours))
-        if item and link and link.item_id == item.item_id and not is_left:
+        if item and link and not is_left:
             self.operations.append(DeleteContact(self._replica, version, decision.stamp, item, link))
         elif item is None and self._replica.mailbox in decision.removed_from:
             self.forgotten.append(version.sync_id)

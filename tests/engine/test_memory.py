@@ -404,8 +404,9 @@ async def test_a_copy_is_judged_by_what_its_contact_becomes(office: Office) -> N
     assert written(await office.report(RunOptions(full=True))) == 0
 
 
-async def test_a_card_that_is_typed_anew_stays_when_its_contact_goes(office: Office) -> None:
-    """Deleted in the hub while Ann deletes hers and types it again: what goes are the cards that are remembered."""
+@pytest.mark.parametrize("policy", ["hub", "everywhere"])
+async def test_a_card_that_is_typed_anew_brings_its_contact_back(office: Office, policy: str) -> None:
+    """Deleted in the hub while Ann deletes hers and types it again: she has spoken for it, so nobody loses it."""
     await company_of(office, "Grace")
     await office.run()
     typed = {
@@ -414,6 +415,8 @@ async def test_a_card_that_is_typed_anew_stays_when_its_contact_goes(office: Off
     delete(office, "hub", "Grace")
     delete(office, "ann", "Grace")
     office.box("ann").add_contact(typed)
-    office.emulator.clock.advance(HOUR)
-    await office.run(DeletePolicy="hub")
-    assert office.names("ann") == ["Grace"]
+    for full in (False, False, True):
+        office.emulator.clock.advance(HOUR)
+        report = await office.report(RunOptions(full=full), DeletePolicy=policy)
+        assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
+    assert written(report) == 0
