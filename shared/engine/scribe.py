@@ -48,7 +48,7 @@ class Scribe:
 
     def report(self, hub: Applied, spokes: Mapping[str, Applied], graph: GraphCounts) -> TenantReport:
         """What the run did."""
-        total = _sum(spokes.values())
+        total = summed(spokes.values())
         failures = {mailbox: one.failure for mailbox, one in spokes.items() if one.failure}
         return self._compose(hub, total, failures, graph, None)
 
@@ -136,7 +136,8 @@ def _outcome(failure: Failure) -> MailboxOutcome:
     return MailboxOutcome.SKIPPED if failure.skipped else MailboxOutcome.FAILED
 
 
-def _sum(parts: Iterable[Applied]) -> Applied:
+def summed(parts: Iterable[Applied]) -> Applied:
+    """What came of several mailboxes, in counts and problems."""
     total = Applied()
     for part in parts:
         total.created += part.created

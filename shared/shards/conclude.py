@@ -8,8 +8,9 @@ from shared.ports import Clock
 from shared.shards.ending import report_of_ending
 from shared.shards.errand import Step
 from shared.shards.once import claimed
-from shared.shards.rows import BROKEN_OFF, FORMAT, decode_shard
-from shared.shards.tally import Merged, Tally, decode_merged, decode_tally, joined, report_of, with_shards
+from shared.shards.plan_rows import decode_plan
+from shared.shards.rows import BROKEN_OFF, replicas_of
+from shared.shards.tally import Merged, Tally, broken_off, decode_merged, decode_tally, joined, report_of, with_shards
 from shared.sync.records import UNFINISHED, RunRecord
 from shared.sync.report import Outcome, Problem, TenantReport, worst
 
@@ -57,10 +58,10 @@ async def _tally(step: Step, shard: int, *, is_last: bool) -> Tally:
     """What came of a shard; one that broke off has failed, if no other round was about it."""
     if done := await step.take("scatter done", shard):
         return decode_tally(done)
-    replicas = decode_shard(await step.taken("shard", shard)).replicas if is_last else ()
-    problems = (Problem(one.name, BROKEN_OFF.code, BROKEN_OFF.message, BROKEN_OFF.hint) for one in replicas)
-    failures = {one.mailbox: BROKEN_OFF for one in replicas}
-    return Tally(format=FORMAT, failures=failures, problems=tuple(problems))
+    if not is_last:
+        return broken_off(())
+    plan = decode_plan(await step.taken("plan"), await step.taken("part", shard))
+    return broken_off(replicas_of(plan.observations))
 
 
 def _with_stop(report: TenantReport, merged: Merged, tallies: list[Tally]) -> TenantReport:

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from shared.engine.apply import Applied
-from shared.shards.rows import FORMAT, Row, decode, encode, value_json, value_of
+from shared.engine.scribe import summed
+from shared.shards.rows import BROKEN_OFF, FORMAT, Row, decode, encode, value_json, value_of
 from shared.sync.merge import Conflict, Word
-from shared.sync.replica import Failure
+from shared.sync.replica import Failure, Replica
 from shared.sync.report import (
     FailedMailbox,
     GraphCounts,
@@ -83,22 +84,26 @@ _COUNTED = (
 
 def tally(applied: Mapping[str, Applied], names: Mapping[str, str], stop: Problem | None, graph: GraphCounts) -> Tally:
     """What came of these mailboxes; `names` are what people call them."""
-    parts = list(applied.values())
+    total = summed(applied.values())
     failures = {mailbox: one.failure for mailbox, one in applied.items() if one.failure}
-    said = [Problem(names[box], one.code, one.message, one.hint) for box, one in failures.items()]
+    said = (Problem(names[box], one.code, one.message, one.hint) for box, one in failures.items())
     return Tally(
         format=FORMAT,
-        step2=StepCounts(
-            sum(one.created for one in parts), sum(one.updated for one in parts), sum(one.skipped for one in parts)
-        ),
-        stamped=sum(one.stamped for one in parts),
-        deleted=sum(one.deleted for one in parts),
-        restored=sum(one.restored for one in parts),
-        problems=(*said, *(problem for one in parts for problem in one.problems)),
+        step2=StepCounts(total.created, total.updated, total.skipped),
+        stamped=total.stamped,
+        deleted=total.deleted,
+        restored=total.restored,
+        problems=(*said, *total.problems),
         failures=failures,
         stop=stop,
         graph=graph,
     )
+
+
+def broken_off(replicas: Sequence[Replica]) -> Tally:
+    """What stands for the tally of a shard that was begun and never ended: all its mailboxes have failed."""
+    applied = {one.mailbox: Applied(failure=BROKEN_OFF) for one in replicas}
+    return tally(applied, {one.mailbox: one.name for one in replicas}, None, GraphCounts())
 
 
 def merged(report: TenantReport, scatter: Sequence[int], stop: Problem | None = None) -> Merged:
