@@ -29,13 +29,25 @@ from tests.fakes.mailroom import HUB, Mailroom, StillClock, changed, contact_of
 PEOPLE = ("ann", "bob", "cem", "dan", "eve")
 
 
+class Parcels(MemoryStateStore):
+    """A state that knows which parcels it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: set[tuple[str, str]] = set()
+
+    async def put_parcel(self, tenant_id: str, run_id: str, name: str, data: bytes) -> bool:
+        self.given.add((run_id, name))
+        return await super().put_parcel(tenant_id, run_id, name, data)
+
+
 class Company:
     """Mailboxes in memory, and the mirror run on them, in shards of two mailboxes or in one process."""
 
     def __init__(self, *, in_shards: bool = True, delivery: Delivery = once) -> None:
         self.clock = StillClock()
         self.room = Mailroom(*PEOPLE, clock=self.clock)
-        self.state: StateStore = MemoryStateStore()
+        self.state: StateStore = Parcels()
         self.tenant = TENANT
         self.in_shards = in_shards
         self.delivery = delivery
@@ -79,10 +91,12 @@ class Company:
             for name, box in self.room.boxes.items()
         }
 
-    def parcels(self) -> int:
-        """How many parcels are left."""
-        assert isinstance(self.state, MemoryStateStore)
-        return len(self.state._of(self.tenant.tenant_id).parcels)
+    def parcels(self) -> list[str]:
+        """The parcels that are left."""
+        assert isinstance(self.state, Parcels)
+        assert self.state.given
+        there = [(name, self.state.parcel(self.tenant.tenant_id, run_id, name)) for run_id, name in self.state.given]
+        return [name for name, data in there if asyncio.run(data) is not None]
 
 
 @pytest.fixture
@@ -143,7 +157,7 @@ def contents(company: Company) -> dict[str, list[tuple[object, ...]]]:
 def test_nothing_is_left_behind(company: Company) -> None:
     """When a run has ended its parcels are forgotten, and its lease is free."""
     company.run()
-    assert company.parcels() == 0
+    assert company.parcels() == []
     assert asyncio.run(company.state.lease_holder(company.tenant.tenant_id, company.clock.now())) is None
 
 
@@ -151,7 +165,7 @@ def test_a_run_that_was_killed_leaves_nothing_for_good(company: Company) -> None
     """What it has handed over is forgotten by the next run; nothing is lost or doubled."""
     asyncio.run(company.state.put_parcel(company.tenant.tenant_id, "killed", "1 begun", b"{}"))
     report = company.run()
-    assert (report.outcome, company.parcels()) == ("ok", 0)
+    assert (report.outcome, company.parcels()) == ("ok", [])
     assert set(map(tuple, company.names().values())) == {tuple(everybody)}
 
 
@@ -165,7 +179,7 @@ def test_steps_that_come_when_all_is_over_do_nothing(company: Company) -> None:
         done = asyncio.run(carry_out(call, company.settings(), world))
         assert done.end is End.RUN_ENDS
     assert asyncio.run(close(Call(StepName.CONCLUDE, calls[0].errand), company.settings(), world)) is None
-    assert (company.room.writes, company.parcels()) == (writes, 0)
+    assert (company.room.writes, company.parcels()) == (writes, [])
     assert asyncio.run(company.state.lease_holder(company.tenant.tenant_id, company.clock.now())) is None
 
 
