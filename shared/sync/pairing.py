@@ -89,7 +89,7 @@ def pair(
     """Pair the items that were read; `hub` is the mailbox id of the hub.
 
     A remembered card that was not read, and is not `gone`, keeps its place. What was left `aside` as a duplicate of a
-    contact that has been deleted since stays aside: nobody's old copy brings the contact back.
+    contact that has been deleted since stays aside, unless another card brings the contact back: no old copy does.
     """
     visible: list[Item] = []
     withheld: list[Item] = []
@@ -99,6 +99,7 @@ def pair(
     pairs.reserve({_place_of(item) for item in (*visible, *withheld)}, gone)
     pairs.withhold(withheld)
     strangers = pairs.settle_claims(pairs.keep_aside(visible, aside))
+    pairs.take_back()
     pairs.settle_strangers(strangers)
     return pairs.result(withheld)
 
@@ -115,6 +116,7 @@ class _Pairs:
         self._by_key: dict[Key, list[SyncId]] = defaultdict(list)
         self._duplicates: dict[tuple[str, str], tuple[Item, SyncId]] = {}
         self._spare: dict[SyncId, dict[str, Item]] = defaultdict(dict)
+        self._left: list[tuple[Item, SyncId]] = []
         self._unlike: list[tuple[Item, Item]] = []
         self._keys = Keys({})
         self._reserved: set[tuple[SyncId, str]] = set()
@@ -150,8 +152,21 @@ class _Pairs:
             version = self._memory.versions.get(known.sync_id) if known else None
             if known and version and version.is_deleted and fingerprint(item.contact) == known.fingerprint:
                 self._set_aside(item, known.sync_id)
+                self._left.append((item, known.sync_id))
             else:
                 yield item
+
+    def take_back(self) -> None:
+        """Where somebody brings a deleted contact back, a duplicate that was left of it is its card again."""
+        coming = {
+            sync_id
+            for sync_id, cards in self._cards.items()
+            if not all(self._memory.link(card) for card in cards.values())
+        }
+        for item, sync_id in self._left:
+            if sync_id in coming and not self._is_taken(sync_id, item.mailbox):
+                del self._duplicates[_place_of(item)]
+                self._place(sync_id, {item.mailbox: item})
 
     def _claim(self, item: Item) -> _Claim | None:
         link = self._memory.link(item)

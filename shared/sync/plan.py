@@ -68,11 +68,6 @@ class Plan:
     wanted: Wanted
     held: frozenset[str] = frozenset()
 
-    @property
-    def size(self) -> int:
-        """How many operations a spoke's part has at most."""
-        return len(self.scattering.decisions)
-
     def part(self, replica: Replica) -> Part:
         """A spoke's part."""
         return self.scattering.part(replica)

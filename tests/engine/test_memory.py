@@ -421,3 +421,21 @@ async def test_a_card_that_is_typed_anew_brings_its_contact_back(office: Office,
         assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4
     office.emulator.clock.advance(HOUR)
     assert written(await office.report(RunOptions(full=True), DeletePolicy=policy)) == 0
+
+
+async def test_an_old_duplicate_is_the_card_of_a_contact_that_comes_back(office: Office) -> None:
+    """Bob's second card stayed when the contact went; Ann brings it back, and Bob is not given a further one."""
+    await company_of(office, "Grace")
+    office.box("bob").copy_contact(office.card("bob", "Grace")["id"])
+    await office.run(DeletePolicy="hub")
+    lost = office.card("ann", "Grace")["id"]
+    delete(office, "hub", "Grace")
+    for _ in range(2):
+        office.emulator.clock.advance(HOUR)
+        await office.run(DeletePolicy="hub")
+    assert [office.names(name) for name in EVERYBODY] == [[], [], ["Grace"], []]
+    office.box("ann").restore_contact(lost)
+    for full in (False, True):
+        office.emulator.clock.advance(HOUR)
+        await office.run(RunOptions(full=full), DeletePolicy="hub")
+        assert [office.names(name) for name in EVERYBODY] == [["Grace"]] * 4

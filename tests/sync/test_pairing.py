@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared.sync.contact import Contact
+from shared.sync.contact import Contact, fingerprint
 from shared.sync.identity import derived_sync_id
 from shared.sync.mergebase import NO_MEMORY, Link, Memory, Version
 from shared.sync.pairing import Pairing, pair
-from shared.sync.replica import Item
+from shared.sync.replica import Duplicate, Item
 from shared.sync.rules import Rules
 from shared.sync.stamp import Stamp, SyncId
 from tests.builders import RULES, at, card, contact, guid
@@ -44,6 +44,12 @@ def remembered(item: Item, sync_id: SyncId) -> Memory:
     version = Version(1, sync_id, item.contact, at(0), "hub")
     link = Link(item.mailbox, item.item_id, sync_id, item.change_marker, version)
     return Memory({sync_id: version}, {(item.mailbox, item.item_id): link})
+
+
+def deleted(memory: Memory) -> Memory:
+    """The same memory after its contacts were deleted."""
+    versions = {sync_id: replace(version, is_deleted=True) for sync_id, version in memory.versions.items()}
+    return replace(memory, versions=versions)
 
 
 def test_the_same_syncid_joins_whatever_the_cards_say() -> None:
@@ -349,6 +355,27 @@ def test_what_the_memory_knows_is_not_joined_to_another() -> None:
     hub = card("hub", ANNA, sync_id=guid(9))
     found = pairing(hub, ann, memory=remembered(ann, guid(1)))
     assert found.contacts == {guid(9): {"hub": hub}, guid(1): {"ann": ann}}
+
+
+def test_an_unread_card_of_a_deleted_contact_keeps_its_place() -> None:
+    """A copy of it beside it is a duplicate, as it would be if both had been read."""
+    unread, copy = card("ann", ANNA, sync_id=guid(1)), card("ann", ANNA, sync_id=guid(1))
+    found = pairing(copy, memory=deleted(remembered(unread, guid(1))))
+    assert found.contacts == {}
+    assert found.duplicates == (copy,)
+
+
+def test_a_duplicate_left_of_a_deleted_contact_becomes_its_card_when_the_contact_comes_back() -> None:
+    """As long as nobody brings it back, nothing is made of the duplicate; after that, the mailbox needs no other."""
+    memory = deleted(remembered(card("ann", ANNA, item_id="deleted"), guid(1)))
+    left, second = (card("ben", ANNA, sync_id=guid(1), item_id=item_id) for item_id in ("1", "2"))
+    aside = {(item.mailbox, item.item_id): Duplicate(guid(1), fingerprint(ANNA)) for item in (left, second)}
+    everywhere = {guid(1): frozenset({"hub", "ann", "ben"})}
+    assert pair([left, second], "hub", RULES, memory, everywhere, aside).contacts == {}
+    restored = card("ann", ANNA, sync_id=guid(1))
+    found = pair([left, second, restored], "hub", RULES, memory, everywhere, aside)
+    assert found.contacts == {guid(1): {"ann": restored, "ben": left}}
+    assert found.duplicates == (second,)
 
 
 def test_a_new_contact_gets_the_smallest_derived_syncid() -> None:
