@@ -72,7 +72,7 @@ class Lanes:
         self._budgets: dict[str, Budget] = {}
         self._busy: _Turns = deque()
         self._light: _Turns = deque()
-        self._many_busy = 0
+        self._many_busy = self._many_light = 0
         self._next_turn = 0
         self._closed: list[tuple[float, str]] = []
 
@@ -89,7 +89,7 @@ class Lanes:
     @property
     def some_wait_for_company(self) -> bool:
         """Whether mailboxes with little to do have something to send."""
-        return bool(self._light)
+        return self._many_light > 0
 
     def add(self, waiting: Waiting, *, first: bool = False) -> None:
         """Queue a request, `first` in its lane if it was out before."""
@@ -109,10 +109,10 @@ class Lanes:
         self._open(now)
         batch: list[Waiting] = []
         turns = [self._busy, self._light]
-        if _longer_waiting(self._light, self._busy):
+        if patient and batches > 1 and self._many_light < room.requests:
+            turns = [self._busy]
+        elif _longer_waiting(self._light, self._busy):
             turns.reverse()
-        if patient and batches > 1 and len(self._light) < room.requests:
-            turns.remove(self._light)
         for queue in turns:
             mailboxes = -(-self._many_busy // batches) if queue is self._busy else room.requests
             room = self._fill(batch, queue, room, now, mailboxes)
@@ -155,10 +155,13 @@ class Lanes:
             if lane.turn is None:
                 self._next_turn += 1
                 lane.turn = self._next_turn
-            elif not busy:
+            elif busy:
+                self._many_light -= 1
+            else:
                 return
             lane.busy = busy
             self._many_busy += busy
+            self._many_light += not busy
             (self._busy if busy else self._light).append((lane.turn, lane))
 
     def _fill(self, batch: list[Waiting], turns: _Turns, room: Room, now: float, mailboxes: int) -> Room:
@@ -174,6 +177,7 @@ class Lanes:
                 passed.append((turn, lane))
                 continue
             self._many_busy -= lane.busy
+            self._many_light -= not lane.busy
             lane.turn, lane.busy = None, False
             if waiting:
                 room = self._serve(batch, lane, room, now, self._per_mailbox if busy else 1)

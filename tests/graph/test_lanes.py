@@ -75,6 +75,18 @@ def test_who_is_patient_lets_a_few_wait_for_company() -> None:
     assert not lanes.some_wait_for_company
 
 
+def test_where_all_are_busy_patience_holds_up_nobody() -> None:
+    """Twenty mailboxes that each asked for little before they asked for much go at once, and leave no company to wait for."""
+    lanes = Lanes()
+    for number in range(20):
+        for _ in range(4):
+            lanes.add(waiting(f"m{number}"))
+    assert not lanes.some_wait_for_company
+    lanes.add(waiting("light"))
+    assert [len(lanes.take(Room(), 0.0, 64, patient=True)) for _ in range(21)] == [4] * 20 + [0]
+    assert boxes(lanes.take(Room(), 0.0, 64)) == ["light"]
+
+
 def test_four_at_a_time() -> None:
     """The fifth request of a mailbox waits for the first to come back, in whatever batch."""
     lanes = Lanes()
