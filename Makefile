@@ -30,7 +30,7 @@ test: .venv/.dev ## run the tests; the summary names what was not run, and why
 	.venv/bin/python -m pytest -q $(ON_ALL_CORES)
 
 bench: .venv/.dev ## measure the mirror on a local Microsoft 365, and write docs/performance.md
-	.venv/bin/python -m tests.bench --write
+	.venv/bin/python -m tests.bench --repeat 3 --write
 
 scale: .venv/.dev ## count what runs in shards cost, and write docs/scale.md
 	.venv/bin/python -m tests.scale --write

@@ -29,6 +29,12 @@ from shared.sync.stamp import SyncId
 WORKERS: Final = 4
 """Operations under way at once in one mailbox: Exchange's limit per application and mailbox."""
 
+CREATORS: Final = 2 * WORKERS
+"""So many create: while four are at Exchange the next four are made ready, to leave as soon as there is room.
+
+What is decided on a card just read must not wait for others between reading and writing.
+"""
+
 ATTEMPTS: Final = 2
 """How often a card is read and decided upon when somebody saves it at the same moment."""
 
@@ -86,14 +92,23 @@ async def apply(store: ContactStore, rules: Rules, operations: Sequence[Operatio
     A mailbox that cannot go on is `Applied.failure`, a tenant that cannot is `Applied.tenant_error`.
     """
     applied = Applied()
-    pending = iter(operations)
+    creates = [one for one in operations if isinstance(one, CreateContact)]
+    others = [one for one in operations if not isinstance(one, CreateContact)]
     async with asyncio.TaskGroup() as group:
         hand = _Hand(store, rules, applied, beside, group)
-        for _ in range(min(WORKERS, len(operations))):
-            group.create_task(_work(hand, pending))
+        await _share(hand, others, WORKERS)
+        await _share(hand, creates, CREATORS)
     await hand.keep()
-    applied.undone.update(operation.stamp.sync_id for operation in pending)
     return applied
+
+
+async def _share(hand: "_Hand", operations: Sequence[Operation], workers: int) -> None:
+    """Let so many carry these operations out; what they leave is `undone`."""
+    pending = iter(operations)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(workers, len(operations))):
+            group.create_task(_work(hand, pending))
+    hand.applied.undone.update(operation.stamp.sync_id for operation in pending)
 
 
 async def _work(hand: "_Hand", pending: Iterator[Operation]) -> None:

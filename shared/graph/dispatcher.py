@@ -131,20 +131,19 @@ class Dispatcher:
             await asyncio.sleep(0)
         self._pumping = False
         now = self._clock.monotonic()
-        while (batches := self._batches_free()) and (batch := self._take(now, batches)):
-            self._member.take(_answer_bytes(batch))
-            self._spawn(self._carry(batch, now))
+        self._send(now, patient=self._member.out > 0 and not self._was_patient)
         self._was_patient = False
         if self._lanes.some_wait_for_company and not self._is_patient:
             self._is_patient = True
             self._spawn(self._be_patient())
-        self._pace.sent(self._member.out)
         self._member.wait(waits=self._lanes.some_wait and self._may_send() and not self._member.free)
         self._set_alarm(now)
 
-    def _take(self, now: float, batches: int) -> list[Waiting]:
-        patient = self._member.out > 0 and not self._was_patient
-        return self._lanes.take(Room(), now, batches, patient=patient)
+    def _send(self, now: float, *, patient: bool) -> None:
+        while (batches := self._batches_free()) and (batch := self._lanes.take(Room(), now, batches, patient=patient)):
+            self._member.take(_answer_bytes(batch))
+            self._spawn(self._carry(batch, now))
+        self._pace.sent(self._member.out)
 
     async def _be_patient(self) -> None:
         await self._clock.sleep(_PATIENCE_SECONDS)
@@ -184,6 +183,9 @@ class Dispatcher:
             for waiting, answer in zip_longest(batch, answers):
                 self._lanes.done(waiting.request.mailbox, well=isinstance(answer, Answer) and answer.ok)
         self._learn(batch, answers, sent_at)
+        if all(isinstance(answer, Answer) and answer.ok for answer in answers):
+            # What mailboxes with much to do have ready leaves before anybody looks at the answers.
+            self._send(self._clock.monotonic(), patient=True)
         for waiting, answer in zip(batch, answers, strict=False):
             self._settle(waiting, answer, alone=len(batch) == 1)
         self._pump_soon()

@@ -74,8 +74,7 @@ def refusal_of(operation: Operation, reason: str) -> Quarantined:
 
 def is_quarantined(operation: Operation, quarantine: Iterable[Quarantined]) -> bool:
     """Whether the very same operation was refused before: same item, same change marker, same version."""
-    entry = refusal_of(operation, "")
-    return any(replace(one, reason="", at=None) == entry for one in quarantine)
+    return any(replace(refusal_of(operation, one.reason), at=one.at) == one for one in quarantine)
 
 
 def in_force(quarantine: Iterable[Quarantined], now: datetime) -> tuple[Quarantined, ...]:

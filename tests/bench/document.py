@@ -48,7 +48,7 @@ def ratio(one: Measured) -> str:
 def write(results: _Results, command: str, document: Path = DOCUMENT, charts: Path = CHARTS) -> None:
     """Put the results into the document and draw the charts."""
     charts.mkdir(parents=True, exist_ok=True)
-    for name, drawing in drawings(results).items():
+    for name, drawing in drawings(targets.best(results)).items():
         (charts / f"{name}.svg").write_text(drawing, encoding="utf-8")
     before, _, rest = document.read_text(encoding="utf-8").partition(_BEGIN)
     after = rest.partition(_END)[2]
@@ -57,9 +57,9 @@ def write(results: _Results, command: str, document: Path = DOCUMENT, charts: Pa
 
 def tables(results: _Results, command: str) -> str:
     """All tables, in Markdown."""
-    pace = results[0].pace
-    ours = [one for one in results if one.client == MIRROR and one.pace == pace]
-    theirs = [one for one in results if one.client != MIRROR]
+    pace, best = results[0].pace, targets.best(results)
+    ours = [one for one in best if one.client == MIRROR and one.pace == pace]
+    theirs = [one for one in best if one.client != MIRROR]
     sizes = {one.company for one in theirs}
     beside = [one for one in ours if one.company in sizes and one.work in {other.work for other in theirs}]
     machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {platform.system()}"
@@ -72,7 +72,7 @@ def tables(results: _Results, command: str) -> str:
     if theirs:
         both = sorted([*beside, *theirs], key=lambda one: [*Work].index(one.work))
         parts.append("### Beside it\n\n" + _table(_BESIDE, map(_beside, both)))
-    faster = [one for one in results if one.client == MIRROR and one.pace != pace]
+    faster = [one for one in best if one.client == MIRROR and one.pace != pace]
     if faster:
         same = [one for one in ours if (one.work, one.company) in {(two.work, two.company) for two in faster}]
         parts.append(

@@ -16,6 +16,8 @@ SEQUENTIAL: Final = "sequential"
 MODELS: Final = "models"
 OTHERS: Final = (SEQUENTIAL, MODELS)
 _SMALLEST: Final = Company(mailboxes=1, contacts=1)
+_STARTS: Final = 3
+"""So often a start is measured, and the least counts: what others on the machine take would be taken off the work."""
 
 
 class WrongResultError(RuntimeError):
@@ -119,7 +121,8 @@ class Bench:
                 environment = self._server.furnish(_SMALLEST, Pace(0.0))
                 environment |= {_STATE: f"sqlite:///{Path(folder) / 'state.db'}"}
                 self._measure(client, environment)
-                self._starts[client] = self._measure(client, environment).cpu_seconds
+                costs = [self._measure(client, environment) for _ in range(_STARTS)]
+                self._starts[client] = min(cost.cpu_seconds for cost in costs)
         return self._starts[client]
 
     def run(self, client: str, work: Work, company: Company, environment: Mapping[str, str]) -> Measured:

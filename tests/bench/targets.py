@@ -18,7 +18,8 @@ Question = Callable[[Measured], float]
 class Target:
     """A promise: which runs it is about, what is allowed and what was measured, in `unit`; "" is a count.
 
-    `at_best` is for a time that others on the machine can only make longer: one run that keeps it is enough.
+    `disturbed` is a time that others on the machine can only make longer: of runs that repeat each other the best
+    tells. `at_best` says that one run of any is enough.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Target:
     allowed: Question
     actual: Question
     at_least: bool = False
+    disturbed: bool = False
     at_best: bool = False
 
     def holds(self, measured: Measured) -> bool:
@@ -49,8 +51,22 @@ def concerned(target: Target, results: Iterable[Measured]) -> list[Measured]:
 
 def telling(target: Target, results: Iterable[Measured]) -> Measured | None:
     """The run that says whether the target holds: the one under most strain, or under least if one is enough."""
-    choose = min if target.at_best else max
-    return choose(concerned(target, results), key=target.strain, default=None)
+    repeated = _repeated(concerned(target, results)).values()
+    of_repeated, of_all = min if target.disturbed else max, min if target.at_best else max
+    return of_all((of_repeated(runs, key=target.strain) for runs in repeated), key=target.strain, default=None)
+
+
+def best(results: Iterable[Measured]) -> list[Measured]:
+    """Of runs that repeat each other the one that took the least CPU."""
+    return [min(runs, key=lambda one: one.cost.cpu_seconds) for runs in _repeated(results).values()]
+
+
+def _repeated(results: Iterable[Measured]) -> dict[tuple[object, ...], list[Measured]]:
+    """The runs that did the same, in the order of the first of each."""
+    runs: dict[tuple[object, ...], list[Measured]] = {}
+    for one in results:
+        runs.setdefault((one.client, one.work, one.company, one.pace), []).append(one)
+    return runs
 
 
 def _is(work: Work) -> Callable[[Measured], bool]:
@@ -95,15 +111,15 @@ TARGETS: Final[Sequence[Target]] = (
     Target(
         "first distribution to 20 mailboxes: creates a second", "/s", _is_target_company,
         allowed=lambda one: 0.9 * 4 * one.company.mailboxes / one.pace.latency_seconds,
-        actual=lambda one: one.creates_per_second, at_least=True,
+        actual=lambda one: one.creates_per_second, at_least=True, disturbed=True,
     ),
     Target(
         "CPU for a contact read and compared", "µs", _many(Work.LOST),
-        allowed=_just(50), actual=lambda one: one.cpu_per_read * 1e6,
+        allowed=_just(50), actual=lambda one: one.cpu_per_read * 1e6, disturbed=True,
     ),
     Target(
         "CPU for a contact created", "µs", _many(Work.FIRST),
-        allowed=_just(250), actual=lambda one: one.cpu_per_create * 1e6,
+        allowed=_just(250), actual=lambda one: one.cpu_per_create * 1e6, disturbed=True,
     ),
     Target(
         "memory: 150 MB and 5 kB a contact", "MB", _any,

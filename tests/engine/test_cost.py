@@ -74,3 +74,20 @@ async def test_a_long_echo_is_heard_once(emulator: Emulator) -> None:
     assert len(after_writes) == 3
     assert not after_echo & after_writes
     assert later == after_echo
+
+
+async def test_what_is_decided_on_a_card_is_written_before_what_is_new(emulator: Emulator) -> None:
+    """Between a card's reading and its writing no creates get in, however many there are to be made."""
+    office = Office(emulator, "ann", "bob")
+    for number in range(6):
+        office.box("ann").add_contact(person(f"Person {number}", f"{number}@x.org", mobilePhone="1"))
+    await office.run()
+    emulator.clock.advance(HOUR)
+    for number in range(6):
+        office.box("ann").edit_contact(office.card("ann", f"Person {number}")["id"], {"mobilePhone": "2"})
+    for number in range(30):
+        office.box("ann").add_contact(person(f"New {number}", f"new{number}@x.org"))
+    emulator.log.clear()
+    await office.run()
+    methods = [one.method for one in emulator.log.writes("bob@contoso.com")]
+    assert methods == ["PATCH"] * 6 + ["POST"] * 30

@@ -53,6 +53,31 @@ async def test_batches_in_flight_are_bounded() -> None:
     assert wire.most_out == 3
 
 
+async def test_a_busy_mailbox_sends_on_before_its_answers_are_looked_at() -> None:
+    """Nobody has heard of the first four when the next four are out: Graph does not wait while we compute."""
+    wire = ScriptedWire()
+    async with running(wire) as dispatcher:
+
+        async def ask(number: int) -> int:
+            await dispatcher.request(sub("busy", str(number)))
+            return len(wire.batches)
+
+        assert await asyncio.gather(*map(ask, range(8))) == [2] * 8
+
+
+async def test_a_busy_mailbox_that_is_refused_does_not_send_on() -> None:
+    """Where one of four was throttled, the next four wait as long as that one."""
+    clock = StillClock()
+    limits = iter([(429, {"Retry-After": "30"})])
+    wire = ScriptedWire(lambda entries: reply(entries, busy=next(limits, (200, {}))))
+    async with running(wire, clock) as dispatcher:
+        asked = asyncio.gather(*(dispatcher.request(sub("busy", str(number))) for number in range(8)))
+        await clock.advance(29.0)
+        assert len(wire.batches) == 1
+        await clock.advance(2.0)
+        await asked
+
+
 async def test_a_throttled_mailbox_pauses_alone() -> None:
     """A 429 with a wait holds that mailbox back for so long; the others go on meanwhile."""
     clock = StillClock()

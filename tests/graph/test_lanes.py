@@ -76,7 +76,7 @@ def test_who_is_patient_lets_a_few_wait_for_company() -> None:
 
 
 def test_where_all_are_busy_patience_holds_up_nobody() -> None:
-    """Twenty mailboxes that each asked for little before they asked for much go at once, and leave no company to wait for."""
+    """Mailboxes that asked for little before they asked for much go at once, and nobody waits for their company."""
     lanes = Lanes()
     for number in range(20):
         for _ in range(4):
