@@ -183,7 +183,7 @@ class Dispatcher:
             for waiting, answer in zip_longest(batch, answers):
                 self._lanes.done(waiting.request.mailbox, well=isinstance(answer, Answer) and answer.ok)
         self._learn(batch, answers, sent_at)
-        if all(isinstance(answer, Answer) and answer.ok for answer in answers):
+        if answers and all(isinstance(answer, Answer) and answer.ok for answer in answers):
             # What mailboxes with much to do have ready leaves before anybody looks at the answers.
             self._send(self._clock.monotonic(), patient=True)
         for waiting, answer in zip(batch, answers, strict=False):

@@ -170,13 +170,18 @@ def read_flags(row: Row) -> Flags:
     Property ids come back in another case than asked for (davmail), so they are compared in lower case.
     """
     raw = row.get("singleValueExtendedProperties")
-    values = {_text(one.get("id")).lower(): one.get("value") for one in _objects(raw)} if raw else None
-    if not values:
+    if not raw:
         return NO_FLAGS
+    values = {_lower(_text(one.get("id"))): one.get("value") for one in _objects(raw)}
     marker = _value_text(values.get(_MARKER)).lower()
     private = _PRIVATE in values and _value_text(values[_PRIVATE]).lower() in ("true", "1")
     secret = _SENSITIVITY in values and _value_text(values[_SENSITIVITY]) in _PRIVATE_SENSITIVITIES
     return Flags(SyncId(marker) if _SYNC_ID.fullmatch(marker) else None, private or secret)
+
+
+@lru_cache(maxsize=16)  # three ids, in the cases that Exchange gives them
+def _lower(name: str) -> str:
+    return name.lower()
 
 
 def _value_text(raw: object) -> str:

@@ -222,7 +222,7 @@ class Contact:
 
     def differing(self, other: "Contact") -> frozenset[str]:
         """The fields in which the two differ."""
-        if self.fields == other.fields:
+        if self.fields is other.fields or self.fields == other.fields:
             return NOTHING  # nearly always, and told at once
         names = self.fields.keys() | other.fields.keys()
         return frozenset(name for name in names if self.fields.get(name) != other.fields.get(name))

@@ -44,6 +44,17 @@ class Stamp:
 
 def read_stamp(notes: str) -> tuple[str, Stamp | None]:
     """The person's text, to the letter, and the last stamp in the note, None without one."""
+    if notes.startswith("SyncId=") and "\n" not in notes:
+        return _read_line(notes)
+    return _read(notes)
+
+
+@lru_cache(maxsize=2048)  # a contact's copies bear the same stamp, and mostly nothing else
+def _read_line(line: str) -> tuple[str, Stamp | None]:
+    return _read(line)
+
+
+def _read(notes: str) -> tuple[str, Stamp | None]:
     stamps = notes.count("SyncId=")
     if not stamps:
         return notes, None

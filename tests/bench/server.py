@@ -42,7 +42,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the server was asked since the last `begin`; times are seconds since 1970.
+    """What the server was asked since the last `begin`, `writes` that it carried out; times are seconds since 1970.
 
     `spoke_creates_seconds` is from the first create in a spoke's mailbox until the last was answered.
     """
@@ -139,7 +139,7 @@ class Stage:
             http_requests=sum(not record.batched for record in records),
             sub_requests=len(asked),
             reads=sum(record.method == "GET" for record in asked),
-            writes=sum(record.is_write for record in asked),
+            writes=sum(record.is_write and record.status < 400 for record in asked),
             creates=len(creates),
             spoke_creates=len(spokes),
             throttled=sum(record.status == 429 for record in asked),
