@@ -158,15 +158,16 @@ class _Pairs:
 
     def take_back(self) -> None:
         """Where somebody brings a deleted contact back, a duplicate that was left of it is its card again."""
-        coming = {
-            sync_id
-            for sync_id, cards in self._cards.items()
-            if not all(self._memory.link(card) for card in cards.values())
-        }
+        coming = {sync_id for _, sync_id in self._left if any(map(self._says, self._cards.get(sync_id, {}).values()))}
         for item, sync_id in self._left:
             if sync_id in coming and not self._is_taken(sync_id, item.mailbox):
                 del self._duplicates[_place_of(item)]
                 self._place(sync_id, {item.mailbox: item})
+
+    def _says(self, item: Item) -> bool:
+        """Whether the card tells what nobody remembers: it is new, or somebody has edited it."""
+        link = self._memory.link(item)
+        return link is None or bool(item.contact.differing(link.ancestor()))
 
     def _claim(self, item: Item) -> _Claim | None:
         link = self._memory.link(item)

@@ -378,6 +378,18 @@ def test_a_duplicate_left_of_a_deleted_contact_becomes_its_card_when_the_contact
     assert found.duplicates == (second,)
 
 
+def test_an_edit_that_beats_a_deletion_brings_the_contact_back_to_a_duplicate_too() -> None:
+    """Ann's card outlived the deletion; untouched it brings nothing back, edited it does."""
+    there = card("ann", ANNA, sync_id=guid(1))
+    memory = deleted(remembered(there, guid(1)))
+    left = card("ben", ANNA, sync_id=guid(1))
+    aside = {("ben", left.item_id): Duplicate(guid(1), fingerprint(ANNA))}
+    for content, holders in ((ANNA, {"ann"}), (contact("Anna Meier", "anna@x.org", mobilePhone="1"), {"ann", "ben"})):
+        ann = replace(there, contact=content, change_marker="marker-2")
+        found = pair([ann, left], "hub", RULES, memory, {guid(1): frozenset({"hub", "ben"})}, aside)
+        assert found.contacts[guid(1)].keys() == holders
+
+
 def test_a_new_contact_gets_the_smallest_derived_syncid() -> None:
     """The id depends on tenant, mailbox and item alone, in any order of the cards."""
     ann, ben = card("ann", ANNA), card("ben", ANNA)
