@@ -172,16 +172,11 @@ def read_flags(row: Row) -> Flags:
     raw = row.get("singleValueExtendedProperties")
     if not raw:
         return NO_FLAGS
-    values = {_lower(_text(one.get("id"))): one.get("value") for one in _objects(raw)}
+    values = {_text(one.get("id")).lower(): one.get("value") for one in _objects(raw)}
     marker = _value_text(values.get(_MARKER)).lower()
     private = _PRIVATE in values and _value_text(values[_PRIVATE]).lower() in ("true", "1")
     secret = _SENSITIVITY in values and _value_text(values[_SENSITIVITY]) in _PRIVATE_SENSITIVITIES
     return Flags(SyncId(marker) if _SYNC_ID.fullmatch(marker) else None, private or secret)
-
-
-@lru_cache(maxsize=16)  # three ids, in the cases that Exchange gives them
-def _lower(name: str) -> str:
-    return name.lower()
 
 
 def _value_text(raw: object) -> str:

@@ -66,7 +66,7 @@ async def test_a_busy_mailbox_sends_on_before_its_answers_are_looked_at() -> Non
 
 
 async def test_a_busy_mailbox_that_is_refused_does_not_send_on() -> None:
-    """Where one of four was throttled, the next four wait as long as that one."""
+    """Where Graph tells its four to wait, the next four wait with them."""
     clock = StillClock()
     limits = iter([(429, {"Retry-After": "30"})])
     wire = ScriptedWire(lambda entries: reply(entries, busy=next(limits, (200, {}))))
