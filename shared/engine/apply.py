@@ -17,7 +17,7 @@ from shared.errors import (
 )
 from shared.ports import ContactStore
 from shared.sync.draft import draft_for, may_delete, new_draft
-from shared.sync.links import Written, link_after
+from shared.sync.links import Written, link_after, link_of_new
 from shared.sync.operations import CreateContact, DeleteContact, Operation, StampContact, UpdateContact
 from shared.sync.progress import refusal_of
 from shared.sync.records import Quarantined, StoredLink
@@ -183,7 +183,7 @@ class _Hand:
         item = await self.store.create(operation.replica, draft)
         self.applied.created += 1
         self.applied.restored += operation.is_restored
-        self._confirm(Written(operation.version, None, draft, item))
+        self._confirm(link_of_new(item, operation.version))
 
     async def _write(self, operation: UpdateContact | StampContact) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -198,7 +198,7 @@ class _Hand:
                     raise
             else:
                 self._count(operation)
-                self._confirm(Written(operation.version, card.item, draft, item, operation.link))
+                self._confirm(link_after(Written(operation.version, card.item, draft, item, operation.link)))
                 return
 
     async def _delete(self, operation: DeleteContact) -> None:
@@ -211,9 +211,9 @@ class _Hand:
         self.forgotten.append(operation.version.sync_id)
         self.applied.settled.add(operation.version.sync_id)
 
-    def _confirm(self, written: Written) -> None:
-        self.links.append(link_after(written))
-        self.applied.settled.add(written.version.sync_id)
+    def _confirm(self, link: StoredLink) -> None:
+        self.links.append(link)
+        self.applied.settled.add(link.sync_id)
 
     def _count(self, operation: UpdateContact | StampContact) -> None:
         if isinstance(operation, StampContact):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
@@ -15,17 +15,21 @@ class UnreadableBodyError(ValueError):
     """A body is not the JSON that it should be; says nothing of its content."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer; header names are in lower case.
+class Answer(msgspec.Struct, frozen=True):
+    """An HTTP answer; headers are asked for by their names in lower case.
 
-    `whole_batch` says that the batch as a whole was answered so, and none of its parts for itself.
+    `whole_batch` says that the batch as a whole was answered so, and none of its parts for itself. There is one for
+    each request, so it is made by msgspec, several times as fast as a dataclass.
     """
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = NO_HEADERS
+    body: bytes = b""
     whole_batch: bool = False
+
+    def __repr__(self) -> str:
+        """Without headers and body, which may hold what is nobody's business."""
+        return f"Answer(status={self.status}, whole_batch={self.whole_batch})"
 
     @property
     def ok(self) -> bool:

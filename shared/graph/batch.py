@@ -6,7 +6,7 @@ concepts/json-batching.md). Answers come in any order, and not always all of the
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -22,8 +22,7 @@ _TOLD: Final = (str, int, float)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class SubRequest:
+class SubRequest(msgspec.Struct, frozen=True):
     """One request of a batch. `mailbox` is what limits are counted by, `path` begins with "/" and is URL-encoded.
 
     `answer_bytes` says about how long an answer is to be expected, so that memory stays bounded.
@@ -31,10 +30,14 @@ class SubRequest:
 
     mailbox: str
     method: str
-    path: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
-    body: bytes = field(default=b"", repr=False)
+    path: str
+    headers: Mapping[str, str] = NO_HEADERS
+    body: bytes = b""
     answer_bytes: int = 4_000
+
+    def __repr__(self) -> str:
+        """Without path and body, which may hold what is nobody's business."""
+        return f"SubRequest(mailbox={self.mailbox!r}, method={self.method!r})"
 
     @property
     def size(self) -> int:
@@ -42,9 +45,9 @@ class SubRequest:
         return _FRAME_BYTES + len(self.path) + len(self.body)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Room:
-    """How much more a batch takes."""
+    """How much more a batch takes; it shrinks with each request that goes in."""
 
     requests: int = LARGEST_BATCH
     bytes: int = LARGEST_BODY_BYTES
@@ -56,9 +59,11 @@ class Room:
             return True
         return self.requests > 0 and request.size <= self.bytes and request.answer_bytes <= self.answer_bytes
 
-    def less(self, request: SubRequest) -> "Room":
-        """What remains once the request is in."""
-        return Room(self.requests - 1, self.bytes - request.size, self.answer_bytes - request.answer_bytes)
+    def take(self, request: SubRequest) -> None:
+        """Put the request in."""
+        self.requests -= 1
+        self.bytes -= request.size
+        self.answer_bytes -= request.answer_bytes
 
 
 def encode(requests: Sequence[SubRequest]) -> bytes:
@@ -68,19 +73,18 @@ def encode(requests: Sequence[SubRequest]) -> bytes:
 
 def _entry(number: int, request: SubRequest) -> dict[str, object]:
     entry: dict[str, object] = {"id": str(number), "method": request.method, "url": request.path}
-    headers = dict(request.headers)
     if request.body:
-        headers["Content-Type"] = "application/json"
         entry["body"] = msgspec.Raw(request.body)
-    if headers:
-        entry["headers"] = headers
+        entry["headers"] = {**request.headers, "Content-Type": "application/json"}
+    elif request.headers:
+        entry["headers"] = {**request.headers}
     return entry
 
 
 class _Response(msgspec.Struct):
     id: str | int
     status: int
-    headers: dict[str, object] | None = None
+    headers: msgspec.Raw = msgspec.Raw()
     body: msgspec.Raw = msgspec.Raw()
 
 
@@ -149,11 +153,20 @@ def _number(identity: str | int) -> int:
 
 
 def _answer(response: _Response) -> Answer:
-    return Answer(response.status, _headers(response.headers or {}), bytes(response.body))
+    """The answer; the headers of a success say nothing that anybody asks for, and there are many successes."""
+    headers = NO_HEADERS if 200 <= response.status < 300 else _headers(response.headers)
+    return Answer(response.status, headers, bytes(response.body))
 
 
-def _headers(raw: Mapping[str, object]) -> Mapping[str, str]:
-    return {_lower(name): _one_line(str(value)) for name, value in raw.items() if isinstance(value, _TOLD)}
+def _headers(raw: msgspec.Raw) -> Mapping[str, str]:
+    """The headers so far as they are readable."""
+    try:
+        told = decode(bytes(raw)) if raw else None
+    except UnreadableBodyError:
+        return NO_HEADERS
+    if not isinstance(told, dict):
+        return NO_HEADERS
+    return {_lower(name): _one_line(str(value)) for name, value in told.items() if isinstance(value, _TOLD)}
 
 
 @lru_cache(maxsize=256)  # all answers bear the same few

@@ -12,9 +12,6 @@ from shared.graph.answers import Answer, Lost
 _READ_SECONDS: Final = 120.0
 _CONNECT_SECONDS: Final = 10.0
 _IDLE_SECONDS: Final = 30.0
-_UNDONE: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-"""Headers of an answer that are about its form on the way, which aiohttp has undone."""
-
 _NEVER_LEFT: Final = (aiohttp.ClientHttpProxyError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -40,9 +37,7 @@ class Carrier:
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as answer:
-                told = {name.lower(): value for name, value in answer.headers.items()}
-                shown = {name: value for name, value in told.items() if name not in _UNDONE}
-                return Answer(answer.status, shown, await answer.read())
+                return Answer(answer.status, answer.headers, await answer.read())
         except _NEVER_LEFT as error:
             return Lost(type(error).__name__, sent=False)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:

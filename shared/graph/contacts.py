@@ -37,14 +37,14 @@ class GraphContactStore:
         self._reader = Reader(calls)
         self._follower = Follower(calls, self._reader)
         self._bodies = wire.Bodies()
-        self._injected = {_HUB_FOLDER}
+        self._injected: tuple[str, ...] = (_HUB_FOLDER,)
 
     async def find_hub(self, mailbox: User, folder_name: str) -> HubFolder | None:
         """The hub's folder, None when it is not there yet.
 
         Raises `HubNotFoundError` when the mailbox is not there, `PrivilegeError` when Exchange does not let us in.
         """
-        self._injected.add(folder_name)
+        self._inject(folder_name)
         ids = await self._folders_named(mailbox.user_id, folder_name)
         if not ids:
             return None
@@ -53,7 +53,7 @@ class GraphContactStore:
 
     async def create_hub(self, mailbox: User, folder_name: str) -> HubFolder:
         """Make the folder, or find the one that somebody (a lost answer of ours, too) made just now."""
-        self._injected.add(folder_name)
+        self._inject(folder_name)
         body = msgspec.json.encode({"displayName": folder_name})
         request = SubRequest(mailbox.user_id, "POST", queries.folders(mailbox.user_id), queries.prefer(), body)
         after: Doubtful | None = None
@@ -83,34 +83,33 @@ class GraphContactStore:
 
     async def observe(self, replica: Replica) -> Observation:
         """Read all of a replica's cards with flag and marker, from whole pages only."""
-        return await self._reader.observe(replica, self._names())
+        return await self._reader.observe(replica, self._injected)
 
     async def changes(self, replica: Replica, delta_link: str, known: Known) -> Changes | None:
         """Read what changed since the delta link; None when it has expired, is refused or cannot be followed."""
-        return await self._follower.changes(replica, delta_link, known, self._names())
+        return await self._follower.changes(replica, delta_link, known, self._injected)
 
     async def read(self, replica: Replica, item_id: str) -> Card:
         """Read one card by id, its note whole."""
-        return await self._reader.read(replica, item_id, self._names())
+        return await self._reader.read(replica, item_id, self._injected)
 
     async def create(self, replica: Replica, draft: Draft) -> Item:
         """Create a card once; without a marker an attempt of unknown fate is an `ItemError`, and not repeated."""
         request = SubRequest(replica.mailbox, "POST", queries.cards(replica), queries.prefer(), self._bodies.of(draft))
-        where = Where(Scope.NEW_ITEM, replica.is_hub)
         after: Doubtful | None = None
         while True:
             outcome = await self._calls.send(request, after)
-            if isinstance(outcome, Fault):
-                raise error_for(outcome, where)
             if isinstance(outcome, Answer) and (item := await self._created(replica, draft, outcome)):
                 return item
+            if isinstance(outcome, Fault):
+                raise error_for(outcome, _new_in(replica))
             if draft.marker is None:
                 raise ItemError("It is not known whether the card was created.", code="UnknownFate")
             if found := await self._look_up(replica, draft):
                 return found
             after = _next_try(outcome, after)
             if after.final:
-                raise error_for(_fault_in(outcome), where)
+                raise error_for(_fault_in(outcome), _new_in(replica))
 
     async def update(self, replica: Replica, item: Item, draft: Draft) -> Item:
         """Write `draft` onto the card if it is still as `item` says.
@@ -142,11 +141,12 @@ class GraphContactStore:
         if isinstance(outcome, Fault):
             raise error_for(outcome, Where(Scope.ITEM, replica.is_hub))
 
-    def _names(self) -> tuple[str, ...]:
-        return tuple(sorted(self._injected))
+    def _inject(self, folder_name: str) -> None:
+        """Cards of a folder may bear its name as a category."""
+        self._injected = tuple(sorted({*self._injected, folder_name}))
 
     def _home(self, replica: Replica) -> wire.Home:
-        return self._reader.home(replica, self._names())
+        return self._reader.home(replica, self._injected)
 
     async def _created(self, replica: Replica, draft: Draft, answer: Answer) -> Item | None:
         """The item in the answer to a create; None if it names none, so that it is looked up.
@@ -183,9 +183,8 @@ class GraphContactStore:
         return found
 
     async def _with_marker(self, replica: Replica, draft: Draft) -> Item | None:
-        where = Where(Scope.NEW_ITEM, replica.is_hub)
         path = queries.cards_with_marker(replica, draft.marker or "")
-        rows = await self._calls.list(Listing(replica.mailbox, path, queries.prefer()), where)
+        rows = await self._calls.list(Listing(replica.mailbox, path, queries.prefer()), _new_in(replica))
         home = self._home(replica)
         items = (wire.read_card(row, home).item for row in rows.values())
         item = first_of(item for item in items if item.marker == draft.marker)
@@ -211,6 +210,10 @@ class GraphContactStore:
 
 def _hub(mailbox: User, folder_id: str) -> Replica:
     return Replica(mailbox.user_id, mailbox.user_principal_name, is_hub=True, folder=folder_id)
+
+
+def _new_in(replica: Replica) -> Where:
+    return Where(Scope.NEW_ITEM, replica.is_hub)
 
 
 def _is_named(row: Row, name: str) -> bool:

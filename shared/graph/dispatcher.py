@@ -3,10 +3,12 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
 from typing import Final, Protocol, Self
+
+from msgspec import structs
 
 from shared.errors import MirrorError
 from shared.graph.answers import Answer, Doubtful, Lost, UnreadableBodyError
@@ -108,7 +110,7 @@ class Dispatcher:
         if after:
             waiting.number, waiting.first_sent = after.number + 1, after.first_sent
         self._lanes.add(waiting)
-        self._pump_soon()
+        self._look_soon()
         self._asked.add(future)
         try:
             return await future
@@ -119,6 +121,13 @@ class Dispatcher:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _look_soon(self) -> None:
+        """Send what may be sent, if anything may: each look costs turns of the loop, and most answers need none."""
+        if self._lanes.some_wait or self._member.waits:
+            self._pump_soon()
+        else:
+            self._pace.sent(self._member.out)
 
     def _pump_soon(self) -> None:
         if not self._pumping:
@@ -137,13 +146,14 @@ class Dispatcher:
             self._is_patient = True
             self._spawn(self._be_patient())
         self._member.wait(waits=self._lanes.some_wait and self._may_send() and not self._member.free)
-        self._set_alarm(now)
 
     def _send(self, now: float, *, patient: bool) -> None:
         while (batches := self._batches_free()) and (batch := self._lanes.take(Room(), now, batches, patient=patient)):
-            self._member.take(_answer_bytes(batch))
-            self._spawn(self._carry(batch, now))
+            answer_bytes = sum(waiting.request.answer_bytes for waiting in batch)
+            self._member.take(answer_bytes)
+            self._spawn(self._carry(batch, answer_bytes, now))
         self._pace.sent(self._member.out)
+        self._set_alarm(now)
 
     async def _be_patient(self) -> None:
         await self._clock.sleep(_PATIENCE_SECONDS)
@@ -168,7 +178,7 @@ class Dispatcher:
         self._alarm = None
         self._pump_soon()
 
-    async def _carry(self, batch: list[Waiting], sent_at: float) -> None:
+    async def _carry(self, batch: list[Waiting], answer_bytes: int, sent_at: float) -> None:
         answers: list[Answer | Lost] = []
         try:
             answers = await self._post(batch, sent_at)
@@ -179,7 +189,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             self._fail(batch, error)
         finally:
-            self._member.give_back(_answer_bytes(batch))
+            self._member.give_back(answer_bytes)
             for waiting, answer in zip_longest(batch, answers):
                 self._lanes.done(waiting.request.mailbox, well=isinstance(answer, Answer) and answer.ok)
         self._learn(batch, answers, sent_at)
@@ -188,7 +198,7 @@ class Dispatcher:
             self._send(self._clock.monotonic(), patient=True)
         for waiting, answer in zip(batch, answers, strict=False):
             self._settle(waiting, answer, alone=len(batch) == 1)
-        self._pump_soon()
+        self._look_soon()
 
     def _fail(self, batch: list[Waiting], error: Exception) -> None:
         for waiting in batch:
@@ -292,10 +302,6 @@ def _trouble_of(answers: Sequence[Answer | Lost]) -> _Trouble:
     return _Trouble.REFUSED if first.status in _STOPS else _Trouble.LOST
 
 
-def _answer_bytes(batch: Sequence[Waiting]) -> int:
-    return sum(waiting.request.answer_bytes for waiting in batch)
-
-
 def _answers(answer: Answer | Lost, count: int) -> list[Answer | Lost]:
     """One answer for each request: its own, or the batch's for all alike.
 
@@ -318,7 +324,7 @@ def _told_to_wait(answers: list[Answer | Lost], retry_after: str | None) -> list
     if retry_after is None:
         return answers
     return [
-        replace(answer, headers={**answer.headers, _RETRY_AFTER: retry_after})
+        structs.replace(answer, headers={**answer.headers, _RETRY_AFTER: retry_after})
         if isinstance(answer, Answer) and not answer.ok and _RETRY_AFTER not in answer.headers
         else answer
         for answer in answers

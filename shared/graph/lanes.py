@@ -115,7 +115,7 @@ class Lanes:
             turns.reverse()
         for queue in turns:
             mailboxes = -(-self._many_busy // batches) if queue is self._busy else room.requests
-            room = self._fill(batch, queue, room, now, mailboxes)
+            self._fill(batch, queue, room, now, mailboxes)
             if batch and (batches > 1 or batch[0].alone):
                 break
         return batch
@@ -164,7 +164,7 @@ class Lanes:
             self._many_light += not busy
             (self._busy if busy else self._light).append((lane.turn, lane))
 
-    def _fill(self, batch: list[Waiting], turns: _Turns, room: Room, now: float, mailboxes: int) -> Room:
+    def _fill(self, batch: list[Waiting], turns: _Turns, room: Room, now: float, mailboxes: int) -> None:
         """Put what so many mailboxes may send into the batch."""
         busy = turns is self._busy
         passed: list[tuple[int, _Lane]] = []
@@ -180,15 +180,14 @@ class Lanes:
             self._many_light -= not lane.busy
             lane.turn, lane.busy = None, False
             if waiting:
-                room = self._serve(batch, lane, room, now, self._per_mailbox if busy else 1)
+                self._serve(batch, lane, room, now, self._per_mailbox if busy else 1)
                 mailboxes -= 1
             self._offer(lane)
             if waiting and waiting.alone:
                 break
         turns.extendleft(reversed(passed))
-        return room
 
-    def _serve(self, batch: list[Waiting], lane: _Lane, room: Room, now: float, most: int) -> Room:
+    def _serve(self, batch: list[Waiting], lane: _Lane, room: Room, now: float, most: int) -> None:
         """Put up to so many requests of the mailbox into the batch; its first one fits."""
         for _ in range(most):
             waiting = self._next_of(lane, now)
@@ -197,10 +196,9 @@ class Lanes:
             batch.append(lane.waiting.popleft())
             lane.in_flight += 1
             lane.budget.spend(now)
-            room = room.less(waiting.request)
+            room.take(waiting.request)
             if waiting.alone:
                 break
-        return room
 
     def _next_of(self, lane: _Lane, now: float) -> Waiting | None:
         """What the mailbox would send; None if it may not, or nobody waits for it any more."""

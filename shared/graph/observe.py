@@ -50,10 +50,14 @@ class Reader:
         self._calls = calls
         self._familiar = Familiar()
         self._folder_ids: dict[str, str] = {}
+        self._homes: dict[str, wire.Home] = {}
 
     def home(self, replica: Replica, injected: tuple[str, ...]) -> wire.Home:
         """Where the replica's rows are at home; `injected` are the categories that its folder may add."""
-        return wire.Home(replica.mailbox, injected, self._familiar)
+        home = self._homes.get(replica.mailbox)
+        if home is None or home.injected != injected:
+            home = self._homes[replica.mailbox] = wire.Home(replica.mailbox, injected, self._familiar)
+        return home
 
     async def observe(self, replica: Replica, injected: tuple[str, ...]) -> Observation:
         """All cards of the replica; raises `MailboxError` or `TenantError` and gives nothing if anything is missing."""

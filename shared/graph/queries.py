@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -30,9 +31,11 @@ def literal(text: str) -> str:
     return "'" + quote(text.replace("'", "''"), safe="") + "'"
 
 
-def prefer(page_size: int | None = None) -> dict[str, str]:
+@lru_cache(maxsize=8)
+def prefer(page_size: int | None = None) -> Mapping[str, str]:
     """The header that every request sends again: ids keep their form only by it (outlook-immutable-id.md)."""
-    return {"Prefer": f"{_IMMUTABLE}, odata.maxpagesize={page_size}" if page_size else _IMMUTABLE}
+    paged = f"{_IMMUTABLE}, odata.maxpagesize={page_size}" if page_size else _IMMUTABLE
+    return MappingProxyType({"Prefer": paged})
 
 
 def _expression(text: str) -> str:

@@ -13,17 +13,22 @@ Residue = Mapping[str, FieldValue | None]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write and what came of it: the card before (None: it was created), what was written, the card after."""
+    """A write and what came of it: the card before, what was written, the card after."""
 
     version: Version
-    before: Item | None
+    before: Item
     draft: Draft
     after: Item
     link: Link | None = None
 
 
+def link_of_new(item: Item, version: Version) -> StoredLink:
+    """The link of a card that was just created: what came back otherwise is residue, for nobody has edited it yet."""
+    return _stored(item, version, _residue(item, version), is_ours=True, marker=item.change_marker)
+
+
 def link_after(written: Written) -> StoredLink:
-    """The link of a card that was just written.
+    """The link of a card that was just changed.
 
     A field of our own request that came back otherwise is residue. Any other field that is not the version's is a
     person's edit: the change marker is forgotten, so that the next run looks again, and if it was not even as it was
@@ -31,10 +36,10 @@ def link_after(written: Written) -> StoredLink:
     """
     before, after, version, draft = written.before, written.after, written.version, written.draft.fields
     differing = after.contact.differing(version.contact)
-    ours = differing if before is None else differing & draft.keys()
+    ours = differing & draft.keys()
     residue = {name: after.contact.get(name) for name in ours}
-    is_ours = before is None or (written.link.is_ours if written.link else False)
-    if before and written.link and after.contact.differing(before.contact) - draft.keys():
+    is_ours = written.link.is_ours if written.link else False
+    if written.link and after.contact.differing(before.contact) - draft.keys():
         return _stored(after, written.link.base, written.link.residue, is_ours=is_ours, marker="")
     return _stored(after, version, residue, is_ours=is_ours, marker="" if differing - ours else after.change_marker)
 
@@ -48,8 +53,7 @@ def link_to(item: Item, version: Version, link: Link | None) -> StoredLink:
 
 def link_as_it_is(item: Item, version: Version) -> StoredLink:
     """The link of a card that is left as it is although it differs: what differs is nobody's edit."""
-    residue = {name: item.contact.get(name) for name in item.contact.differing(version.contact)}
-    return _stored(item, version, residue, is_ours=False, marker=item.change_marker)
+    return _stored(item, version, _residue(item, version), is_ours=False, marker=item.change_marker)
 
 
 def link_of_private(item: Item, link: Link) -> StoredLink:
@@ -64,6 +68,10 @@ def link_of_private(item: Item, link: Link) -> StoredLink:
         is_ours=link.is_ours,
         is_withheld=True,
     )
+
+
+def _residue(item: Item, version: Version) -> Residue:
+    return {name: item.contact.get(name) for name in item.contact.differing(version.contact)}
 
 
 def _stored(item: Item, base: Version, residue: Residue, *, is_ours: bool, marker: str) -> StoredLink:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from shared.sync.contact import Contact
-from shared.sync.links import Written, link_after, link_as_it_is, link_of_private, link_to
+from shared.sync.links import Written, link_after, link_as_it_is, link_of_new, link_of_private, link_to
 from shared.sync.mergebase import Link
 from shared.sync.replica import Draft, Item
 from tests.builders import card, contact, guid, version
@@ -35,7 +35,7 @@ def test_what_the_server_gives_back_otherwise_is_residue() -> None:
 
 def test_of_a_new_card_everything_is_ours() -> None:
     """Whatever a created card looks like, nobody has edited it yet."""
-    link = link_after(Written(NEW, None, DRAFT, after(jobTitle="cto")))
+    link = link_of_new(after(jobTitle="cto"), NEW)
     assert (link.is_ours, dict(link.residue), link.change_marker) == (True, {"jobTitle": "cto"}, "marker-2")
 
 
