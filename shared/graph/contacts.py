@@ -156,7 +156,7 @@ class GraphContactStore:
         row = _row_or_none(answer.body)
         if not wire.row_id(row):
             return None
-        item = self._written(row, draft, wire.Flags(draft.marker), replica)
+        item = self._written(row, draft, wire.marked(draft.marker or ""), replica)
         if not wire.is_whole(row) or _is_blank(item, draft):
             item = (await self.read(replica, item.item_id)).item
         if _is_blank(item, draft):

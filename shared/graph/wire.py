@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 
-from shared.graph.familiar import Familiar
+from shared.graph.familiar import Familiar, Reading
+from shared.graph.loose import objects, text
 from shared.graph.pages import Row
-from shared.sync.contact import FIELDS, Contact, field_json
+from shared.sync.contact import FIELDS, field_json
 from shared.sync.replica import Card, Draft, Item
 from shared.sync.stamp import Stamp, SyncId, read_stamp
 
@@ -32,7 +33,8 @@ _ALWAYS_SENT: Final = frozenset(
 )
 _ADDRESSES: Final = ("businessAddress", "homeAddress", "otherAddress")
 _CUT_LENGTHS: Final = range(250, 257)
-_SYNC_ID: Final = re.compile(r"[0-9a-z-]{1,64}")
+_LONGEST_SYNC_ID: Final = 64
+_SYNC_ID: Final = re.compile(rf"[0-9a-z-]{{1,{_LONGEST_SYNC_ID}}}")
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -56,20 +58,20 @@ class Home:
     injected: tuple[str, ...] = ()
     familiar: Familiar = field(default_factory=Familiar, compare=False, repr=False)
 
-    def contact(self, row: Row, marker: SyncId | None) -> Contact:
-        """The contact in a row that bears this marker."""
-        return self.familiar.contact(row, marker, self.injected)
+    def read(self, row: Row, marker: SyncId | None) -> Reading:
+        """What a row says of the person that bears this marker."""
+        return self.familiar.read(row, marker, self.injected)
 
 
 def row_id(row: Row) -> str:
     """The item's id, "" without one."""
-    return _text(row.get("id"))
+    return text(row.get("id"))
 
 
 def change_marker(row: Row) -> str:
     """The changeKey; the etag holds the same between quotes."""
     key = row.get("changeKey")
-    return key if key and isinstance(key, str) else _text(row.get("@odata.etag")).removeprefix("W/").strip('"')
+    return key if key and isinstance(key, str) else text(row.get("@odata.etag")).removeprefix("W/").strip('"')
 
 
 def is_whole(row: Row) -> bool:
@@ -84,7 +86,7 @@ def is_complete(row: Row) -> bool:
 
 def note_of(row: Row) -> str:
     """The note as it was sent."""
-    return _text(row.get("personalNotes"))
+    return text(row.get("personalNotes"))
 
 
 def _may_be_cut(note: str, stamp: Stamp | None) -> bool:
@@ -98,18 +100,19 @@ def _may_be_cut(note: str, stamp: Stamp | None) -> bool:
 
 def read_item(row: Row, flags: Flags, home: Home, stamp: Stamp | None) -> Item:
     """The item in a whole row, with the stamp that its note is known to bear."""
+    reading = home.read(row, flags.marker)
     created = _time(row.get("createdDateTime")) or _BEGINNING
     return Item(
         mailbox=home.mailbox,
         item_id=row_id(row),
         change_marker=change_marker(row),
-        contact=home.contact(row, flags.marker),
+        contact=reading.contact,
         created_at=created,
         modified_at=_time(row.get("lastModifiedDateTime")) or created,
         marker=flags.marker,
         stamp=stamp,
         private=flags.private,
-        unaddressed=_unaddressed(row.get("emailAddresses")),
+        unaddressed=reading.unaddressed,
     )
 
 
@@ -132,10 +135,6 @@ def read_cut(row: Row, flags: Flags, home: Home) -> Item:
     return read_item(row, flags, home, None if len(note) in _CUT_LENGTHS else read_stamp(note)[1])
 
 
-def _text(raw: object) -> str:
-    return raw if isinstance(raw, str) else ""
-
-
 def _time(raw: object) -> datetime | None:
     """A time, UTC; Exchange may send seven decimals, or none, and the offset may be missing."""
     return _moment(raw) if isinstance(raw, str) else None
@@ -154,29 +153,33 @@ def _moment(raw: str) -> datetime | None:
         return None
 
 
-def _unaddressed(raw: object) -> tuple[str, ...]:
-    """Names of slots without an address: Exchange keeps a malformed one so (microsoft-graph-docs-contrib#7966)."""
-    names = [_text(entry.get("name")) for entry in _objects(raw) if not _text(entry.get("address")).strip()]
-    return tuple([name for name in names if name.strip()])
-
-
-def _objects(raw: object) -> list[dict[str, object]]:
-    return [entry for entry in raw if isinstance(entry, dict)] if isinstance(raw, list) else []
-
-
 def read_flags(row: Row) -> Flags:
     """Marker and Private flag from the expanded properties; one that is absent is not set.
 
     Property ids come back in another case than asked for (davmail), so they are compared in lower case.
     """
     raw = row.get("singleValueExtendedProperties")
-    if not raw:
-        return NO_FLAGS
-    values = {_text(one.get("id")).lower(): one.get("value") for one in _objects(raw)}
-    marker = _value_text(values.get(_MARKER)).lower()
+    match raw:
+        case None | []:
+            return NO_FLAGS
+        case [{"id": str(name), "value": str(value)}] if name.lower() == _MARKER and len(value) <= _LONGEST_SYNC_ID:
+            return marked(value)  # as nearly all of them
+    values = {text(one.get("id")).lower(): one.get("value") for one in objects(raw)}
+    marker = _sync_id(_value_text(values.get(_MARKER)))
     private = _PRIVATE in values and _value_text(values[_PRIVATE]).lower() in ("true", "1")
     secret = _SENSITIVITY in values and _value_text(values[_SENSITIVITY]) in _PRIVATE_SENSITIVITIES
-    return Flags(SyncId(marker) if _SYNC_ID.fullmatch(marker) else None, private or secret)
+    return Flags(marker, private or secret)
+
+
+@lru_cache(maxsize=16_384)
+def marked(marker: str) -> Flags:
+    """The flags of an item that bears a marker and nothing else: one value for all mailboxes."""
+    return Flags(_sync_id(marker.strip()))
+
+
+def _sync_id(marker: str) -> SyncId | None:
+    lower = marker.lower()
+    return SyncId(lower) if _SYNC_ID.fullmatch(lower) else None
 
 
 def _value_text(raw: object) -> str:

@@ -20,17 +20,17 @@ def test_whatever_was_read_before_a_row_tells_the_same(
     """What a row is read as depends on the row alone."""
     familiar = Familiar(most=1)
     for row, sync_id, injected in readings:
-        assert familiar.contact(row, sync_id, injected) == normalise(row, without_categories=injected)
+        assert familiar.read(row, sync_id, injected).contact == normalise(row, without_categories=injected)
 
 
 def test_the_same_contact_in_another_mailbox_is_one_value() -> None:
     """Ids and times of the card are no part of it."""
     familiar = Familiar()
-    assert familiar.contact(ADA, ONE, ()) is familiar.contact({**ADA, "id": "2", "nickName": None}, ONE, ())
+    assert familiar.read(ADA, ONE, ()) is familiar.read({**ADA, "id": "2", "nickName": None}, ONE, ())
 
 
 def test_the_folders_own_category_is_dropped_where_it_may_be_injected() -> None:
     """What was read in a folder that injects its name does not stand for others."""
     familiar = Familiar()
-    assert familiar.contact(ADA, ONE, ("Hub",)).categories == {"Friends"}
-    assert familiar.contact(ADA, ONE, ()).categories == {"Hub", "Friends"}
+    assert familiar.read(ADA, ONE, ("Hub",)).contact.categories == {"Friends"}
+    assert familiar.read(ADA, ONE, ()).contact.categories == {"Hub", "Friends"}
