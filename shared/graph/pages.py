@@ -64,7 +64,7 @@ class Pager:
         identity = row.get("id") if isinstance(row, dict) else None
         if not isinstance(row, dict) or not isinstance(identity, str) or not identity:
             raise PageError("a row without an id")
-        earlier = self._rows.pop(identity, {})
+        earlier = self._rows.pop(identity, None)
         self._removed.pop(identity, None)
         if "@removed" in row:
             self._removed[identity] = None

@@ -15,6 +15,7 @@ from shared.graph.pages import Row
 from shared.sync.contact import FIELDS, field_json
 from shared.sync.replica import Card, Draft, Item
 from shared.sync.stamp import Stamp, SyncId, read_stamp
+from shared.sync.value import value
 
 MARKER: Final = "String {6c1b9d7e-3a52-4f0e-9d14-5b8f2a7c4e61} Name ContactsMirrorSyncId"
 SENSITIVITY: Final = "Integer 0x36"
@@ -39,7 +40,7 @@ _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Flags:
     """What only an extended property tells of an item."""
 

@@ -7,9 +7,10 @@ from shared.sync.contact import FieldValue
 from shared.sync.mergebase import Link, Version
 from shared.sync.replica import Item, Replica
 from shared.sync.stamp import Stamp, SyncId
+from shared.sync.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CreateContact:
     """Put a new card into a replica; `is_restored` if one was there before."""
 

@@ -9,6 +9,7 @@ from typing import Final
 from shared.sync.contact import FieldValue
 from shared.sync.replica import Duplicate
 from shared.sync.stamp import SyncId
+from shared.sync.value import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Checkpoint:
 NO_RESIDUE: Final[Mapping[str, FieldValue | None]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoredLink:
     """A link as it is kept: its base by number.
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from shared.sync.contact import Contact, FieldValue
 from shared.sync.stamp import Stamp, SyncId
+from shared.sync.value import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Replica:
     folder: str = "contacts"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item:
     """One card as it was read: the contact, and what its replica knows of it. Times are UTC."""
 
@@ -127,7 +128,7 @@ class Unreadable:
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Draft:
     """What a write puts into a card: fields (None clears), the note if it changes, the marker if it is (re)written."""
 
