@@ -140,7 +140,7 @@ class Dispatcher:
             await asyncio.sleep(0)
         self._pumping = False
         now = self._clock.monotonic()
-        self._send(now, patient=self._member.out > 0 and not self._was_patient)
+        self._send(now, patient=self._member.out > 0 and not (self._was_patient or self._lanes.is_hurried))
         self._was_patient = False
         if self._lanes.some_wait_for_company and not self._is_patient:
             self._is_patient = True

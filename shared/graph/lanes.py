@@ -8,8 +8,9 @@ last is done: a batch of k lasts about ceil(k / 4) latencies. With four in fligh
 come back in that time, so batches of twenty reach a fifth of what the mailboxes take, and batches of four all of it.
 Hence a *busy* mailbox, one with work for all its places, travels alone: nobody's slow request holds it up, and its own
 hold up nobody. When there are more busy mailboxes than batches may go, the batches are the limit and not the latency:
-then they share, at no loss. Mailboxes with little to do share batches of twenty, which saves round trips. The last
-batch that may go takes whatever may be sent.
+then they share, at no loss. Mailboxes with little to do share batches of twenty, which saves round trips; while
+somebody is busy there are many anyway, and they go four to a batch, which is back after one latency. The last batch
+that may go takes whatever may be sent.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from shared.graph.answers import Answer, Doubtful, Lost
-from shared.graph.batch import Room, SubRequest
+from shared.graph.batch import LARGEST_BATCH, Room, SubRequest
 from shared.graph.budget import MOST_REQUESTS, Budget
 
 MAILBOX_CONCURRENCY: Final = 4
@@ -72,7 +73,7 @@ class Lanes:
         self._budgets: dict[str, Budget] = {}
         self._busy: _Turns = deque()
         self._light: _Turns = deque()
-        self._many_busy = self._many_light = 0
+        self._many_busy = self._many_light = self._many_full = 0
         self._next_turn = 0
         self._closed: list[tuple[float, str]] = []
 
@@ -90,6 +91,11 @@ class Lanes:
     def some_wait_for_company(self) -> bool:
         """Whether mailboxes with little to do have something to send."""
         return self._many_light > 0
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether a mailbox has work for all its places, so that time counts for more than the number of batches."""
+        return bool(self._many_full or self._many_busy)
 
     def add(self, waiting: Waiting, *, first: bool = False) -> None:
         """Queue a request, `first` in its lane if it was out before."""
@@ -114,8 +120,7 @@ class Lanes:
         elif _longer_waiting(self._light, self._busy):
             turns.reverse()
         for queue in turns:
-            mailboxes = -(-self._many_busy // batches) if queue is self._busy else room.requests
-            self._fill(batch, queue, room, now, mailboxes)
+            self._fill(batch, queue, room, now, self._company(queue, batches))
             if batch and (batches > 1 or batch[0].alone):
                 break
         return batch
@@ -123,6 +128,7 @@ class Lanes:
     def done(self, mailbox: str, *, well: bool = True) -> None:
         """One request of the mailbox is back; one that went `well` lets a lane that was paused widen again."""
         lane = self._lanes[mailbox]
+        self._many_full -= lane.in_flight == self._per_mailbox
         lane.in_flight -= 1
         lane.width = min(lane.width + well, self._per_mailbox)
         self._offer(lane)
@@ -164,6 +170,14 @@ class Lanes:
             self._many_light += not busy
             (self._busy if busy else self._light).append((lane.turn, lane))
 
+    def _company(self, queue: _Turns, batches: int) -> int:
+        """How many mailboxes share the next batch, of those in this queue."""
+        if queue is self._busy:
+            return -(-self._many_busy // batches)
+        if batches == 1 or not self.is_hurried:
+            return LARGEST_BATCH
+        return max(self._per_mailbox, -(-self._many_light // batches))
+
     def _fill(self, batch: list[Waiting], turns: _Turns, room: Room, now: float, mailboxes: int) -> None:
         """Put what so many mailboxes may send into the batch."""
         busy = turns is self._busy
@@ -195,6 +209,7 @@ class Lanes:
                 break
             batch.append(lane.waiting.popleft())
             lane.in_flight += 1
+            self._many_full += lane.in_flight == self._per_mailbox
             lane.budget.spend(now)
             room.take(waiting.request)
             if waiting.alone:

@@ -78,6 +78,34 @@ async def test_a_busy_mailbox_that_is_refused_does_not_send_on() -> None:
         await asked
 
 
+async def test_a_few_requests_wait_a_moment_for_company_while_others_are_out() -> None:
+    """Batches of one or two would come back sooner than full ones, and go out again as few, all through an hour."""
+    wire, clock = ScriptedWire(gate=asyncio.Event()), StillClock()
+    async with running(wire, clock) as dispatcher:
+        tasks = [asyncio.create_task(dispatcher.request(sub("early")))]
+        await settled()
+        tasks += [asyncio.create_task(dispatcher.request(sub("late")))]
+        await settled()
+        assert wire.urls == [["/early/"]]
+        await clock.advance(0.2)
+        assert wire.urls == [["/early/"], ["/late/"]]
+        await wire.answer_all()
+        await asyncio.gather(*tasks)
+
+
+async def test_nobody_waits_for_company_while_a_mailbox_is_busy() -> None:
+    """Its batches are out all the time, and others would wait each time that they ask for something."""
+    wire = ScriptedWire(gate=asyncio.Event())
+    async with running(wire) as dispatcher:
+        tasks = [asyncio.create_task(dispatcher.request(sub("busy", str(number)))) for number in range(4)]
+        await settled()
+        tasks += [asyncio.create_task(dispatcher.request(sub("light")))]
+        await settled()
+        assert wire.urls[1:] == [["/light/"]]
+        await wire.answer_all()
+        await asyncio.gather(*tasks)
+
+
 async def test_a_throttled_mailbox_pauses_alone() -> None:
     """A 429 with a wait holds that mailbox back for so long; the others go on meanwhile."""
     clock = StillClock()
@@ -109,7 +137,7 @@ async def test_it_starts_careful_and_uses_more_when_all_goes_well() -> None:
             out.append(wire.out)
         for task in tasks:
             task.cancel()
-    assert out == [8, 16, 32, 64, 64]
+    assert out == [16, 32, 64, 64, 24]
 
 
 async def test_tenants_share_what_a_process_has() -> None:

@@ -71,8 +71,30 @@ def test_who_is_patient_lets_a_few_wait_for_company() -> None:
     assert boxes(lanes.take(Room(), 0.0, 8, patient=True)) == ["busy"] * 4
     assert lanes.take(Room(), 0.0, 8, patient=True) == []
     assert lanes.some_wait_for_company
+    for _ in range(4):
+        lanes.done("busy")
     assert len(lanes.take(Room(), 0.0, 8)) == 5
     assert not lanes.some_wait_for_company
+
+
+def test_while_somebody_is_busy_little_work_goes_four_to_a_batch() -> None:
+    """A batch of four is back after one latency: who has little left is not kept five times as long to save batches."""
+    lanes = Lanes()
+    for mailbox in ["busy"] * 4 + [f"light {number}" for number in range(10)]:
+        lanes.add(waiting(mailbox))
+    assert lanes.is_hurried
+    assert [len(lanes.take(Room(), 0.0, batches)) for batches in (9, 8, 7, 6)] == [4, 4, 4, 2]
+    assert lanes.is_hurried
+    lanes.done("busy")
+    assert not lanes.is_hurried
+
+
+def test_where_batches_are_scarce_little_work_shares_them_all_the_same() -> None:
+    """Somebody busy does not make others wait for a batch to come back."""
+    lanes = Lanes()
+    for mailbox in [f"light {number}" for number in range(30)] + ["busy"] * 4:
+        lanes.add(waiting(mailbox))
+    assert [len(lanes.take(Room(), 0.0, batches)) for batches in (3, 2, 1)] == [10, 10, 14]
 
 
 def test_where_all_are_busy_patience_holds_up_nobody() -> None:
