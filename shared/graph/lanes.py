@@ -73,7 +73,8 @@ class Lanes:
         self._budgets: dict[str, Budget] = {}
         self._busy: _Turns = deque()
         self._light: _Turns = deque()
-        self._many_busy = self._many_light = self._many_full = 0
+        self._many_busy = self._many_light = 0
+        self._was_busy = False
         self._next_turn = 0
         self._closed: list[tuple[float, str]] = []
 
@@ -94,8 +95,11 @@ class Lanes:
 
     @property
     def is_hurried(self) -> bool:
-        """Whether a mailbox has work for all its places, so that time counts for more than the number of batches."""
-        return bool(self._many_full or self._many_busy)
+        """Whether a mailbox has work for all its places, so that time counts for more than the number of batches.
+
+        It lasts until all is done: what is left of much work must not take five times as long.
+        """
+        return bool(self._was_busy or self._many_busy)
 
     def add(self, waiting: Waiting, *, first: bool = False) -> None:
         """Queue a request, `first` in its lane if it was out before."""
@@ -128,7 +132,6 @@ class Lanes:
     def done(self, mailbox: str, *, well: bool = True) -> None:
         """One request of the mailbox is back; one that went `well` lets a lane that was paused widen again."""
         lane = self._lanes[mailbox]
-        self._many_full -= lane.in_flight == self._per_mailbox
         lane.in_flight -= 1
         lane.width = min(lane.width + well, self._per_mailbox)
         self._offer(lane)
@@ -156,6 +159,7 @@ class Lanes:
         """Give the mailbox its turn if it has something to send and may; forget it when nothing is left of it."""
         if lane.idle:
             self._lanes.pop(lane.mailbox, None)
+            self._was_busy = self._was_busy and bool(self._lanes)
         elif lane.ready and not (lane.turn is not None and lane.busy):
             busy = lane.in_flight + len(lane.waiting) >= self._per_mailbox
             if lane.turn is None:
@@ -209,7 +213,7 @@ class Lanes:
                 break
             batch.append(lane.waiting.popleft())
             lane.in_flight += 1
-            self._many_full += lane.in_flight == self._per_mailbox
+            self._was_busy = self._was_busy or lane.in_flight == self._per_mailbox
             lane.budget.spend(now)
             room.take(waiting.request)
             if waiting.alone:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.instructions`: what a contact takes in instructions, which others on the machine cannot disturb.
+"""`python -m tests.bench.instructions`: what a contact takes in instructions, a count that nobody else disturbs.
 
 It needs valgrind, whose callgrind counts what a process does outside of the kernel. Each kind of work is done by
 companies of two sizes: what lies between them is the contacts' share, without the start.

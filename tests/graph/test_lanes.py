@@ -71,9 +71,7 @@ def test_who_is_patient_lets_a_few_wait_for_company() -> None:
     assert boxes(lanes.take(Room(), 0.0, 8, patient=True)) == ["busy"] * 4
     assert lanes.take(Room(), 0.0, 8, patient=True) == []
     assert lanes.some_wait_for_company
-    for _ in range(4):
-        lanes.done("busy")
-    assert len(lanes.take(Room(), 0.0, 8)) == 5
+    assert [len(lanes.take(Room(), 0.0, 8)) for _ in range(3)] == [4, 1, 0]
     assert not lanes.some_wait_for_company
 
 
@@ -84,8 +82,20 @@ def test_while_somebody_is_busy_little_work_goes_four_to_a_batch() -> None:
         lanes.add(waiting(mailbox))
     assert lanes.is_hurried
     assert [len(lanes.take(Room(), 0.0, batches)) for batches in (9, 8, 7, 6)] == [4, 4, 4, 2]
+
+
+def test_what_is_left_of_much_work_is_in_a_hurry_too() -> None:
+    """The last requests of busy mailboxes are few; only when all is done there is time again."""
+    lanes = Lanes()
+    for mailbox in [*["busy"] * 5, "light"]:
+        lanes.add(waiting(mailbox))
+    sent = boxes(lanes.take(Room(), 0.0))
+    for mailbox in sent[:4]:
+        lanes.done(mailbox)
+    assert boxes(lanes.take(Room(), 0.0)) == ["busy"]
     assert lanes.is_hurried
-    lanes.done("busy")
+    for mailbox in [*sent[4:], "busy"]:
+        lanes.done(mailbox)
     assert not lanes.is_hurried
 
 
