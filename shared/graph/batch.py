@@ -161,7 +161,7 @@ def _answer(response: _Response) -> Answer:
 def _headers(raw: msgspec.Raw) -> Mapping[str, str]:
     """The headers so far as they are readable."""
     try:
-        told = decode(bytes(raw)) if raw else None
+        told = decode(bytes(raw))
     except UnreadableBodyError:
         return NO_HEADERS
     if not isinstance(told, dict):
