@@ -1,4 +1,4 @@
-"""`python -m tests.bench.instructions`: what a contact takes in instructions, a count that nobody else disturbs.
+"""`python -m tests.bench.instructions`: what a contact takes in instructions, which others here hardly disturb.
 
 It needs valgrind, whose callgrind counts what a process does outside of the kernel. Each kind of work is done by
 companies of two sizes: what lies between them is the contacts' share, without the start.
