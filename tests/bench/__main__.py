@@ -43,7 +43,7 @@ _TABLE_WIDTH: Final = 160
 )  # fmt: skip
 @click.option(
     "--repeat", default=1, show_default=True, type=click.IntRange(min=1),
-    help="Tell the mirror's story so often; the best run tells what time and CPU it takes.",
+    help="Tell the mirror's story so often; counts go by the worst run, CPU by the median, time by the best.",
 )  # fmt: skip
 @click.option("--others/--no-others", default=True, show_default=True, help="Measure the two other clients as well.")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write all numbers to this file.")
@@ -96,7 +96,7 @@ def measure_all(
 
     def note(one: Measured) -> None:
         results.append(one)
-        numbers = f"{one.cost.wall_seconds:.1f} s, {one.cost.cpu_seconds:.1f} s of CPU"
+        numbers = f"{one.cost.wall_seconds:.1f} s, {one.cost.reference_cpu_seconds:.1f} s of CPU"
         console.print(f"{one.client}, {document.size(one)}, {one.work.value}: {numbers}", highlight=False)
 
     with serving() as server:

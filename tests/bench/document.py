@@ -18,7 +18,7 @@ _BEGIN: Final = "<!-- measured: begin -->"
 _END: Final = "<!-- measured: end -->"
 COLUMNS: Final = (
     "work", "mailboxes × contacts", "HTTP requests", "requests in them", "writes", "MB", "seconds", "at Graph", "bound",
-    "times the bound", "CPU s", "peak MB",
+    "times the bound", "CPU s", "peak MB", "slowness",
 )  # fmt: skip
 _NAMES: Final = {MIRROR: "the mirror", SEQUENTIAL: "sequential client", MODELS: "SDK's models"}
 _Results = Sequence[Measured]
@@ -35,8 +35,8 @@ def row(one: Measured) -> tuple[str, ...]:
     return (
         one.work.value, size(one), _number(usage.http_requests), _number(usage.sub_requests), _number(usage.writes),
         f"{usage.transferred_bytes / MEGABYTE:.1f}", f"{cost.wall_seconds:.1f}", f"{one.graph_seconds:.2f}",
-        f"{one.bound_seconds:.2f}" if one.client == MIRROR else "–", ratio(one), f"{cost.cpu_seconds:.1f}",
-        f"{cost.peak_bytes / MEGABYTE:.0f}",
+        f"{one.bound_seconds:.2f}" if one.client == MIRROR else "–", ratio(one), f"{cost.reference_cpu_seconds:.2f}",
+        f"{cost.peak_bytes / MEGABYTE:.0f}", f"{cost.slowness:.1f}",
     )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def ratio(one: Measured) -> str:
 def write(results: _Results, command: str, document: Path = DOCUMENT, charts: Path = CHARTS) -> None:
     """Put the results into the document and draw the charts."""
     charts.mkdir(parents=True, exist_ok=True)
-    for name, drawing in drawings(targets.best(results)).items():
+    for name, drawing in drawings(targets.typical(results)).items():
         (charts / f"{name}.svg").write_text(drawing, encoding="utf-8")
     before, _, rest = document.read_text(encoding="utf-8").partition(_BEGIN)
     after = rest.partition(_END)[2]
@@ -57,9 +57,9 @@ def write(results: _Results, command: str, document: Path = DOCUMENT, charts: Pa
 
 def tables(results: _Results, command: str) -> str:
     """All tables, in Markdown."""
-    pace, best = results[0].pace, targets.best(results)
-    ours = [one for one in best if one.client == MIRROR and one.pace == pace]
-    theirs = [one for one in best if one.client != MIRROR]
+    pace, typical = results[0].pace, targets.typical(results)
+    ours = [one for one in typical if one.client == MIRROR and one.pace == pace]
+    theirs = [one for one in typical if one.client != MIRROR]
     sizes = {one.company for one in theirs}
     beside = [one for one in ours if one.company in sizes and one.work in {other.work for other in theirs}]
     machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {platform.system()}"
@@ -72,7 +72,7 @@ def tables(results: _Results, command: str) -> str:
     if theirs:
         both = sorted([*beside, *theirs], key=lambda one: [*Work].index(one.work))
         parts.append("### Beside it\n\n" + _table(_BESIDE, map(_beside, both)))
-    faster = [one for one in best if one.client == MIRROR and one.pace != pace]
+    faster = [one for one in typical if one.client == MIRROR and one.pace != pace]
     if faster:
         same = [one for one in ours if (one.work, one.company) in {(two.work, two.company) for two in faster}]
         parts.append(
@@ -93,7 +93,7 @@ def _beside(one: Measured) -> tuple[str, ...]:
     is_told = per_contact is not None and one.client != MIRROR  # whose cost is told where there are enough contacts
     return (
         one.work.value, size(one), _NAMES[one.client], _number(one.usage.http_requests), f"{cost.wall_seconds:.1f}",
-        f"{cost.cpu_seconds:.1f}", f"{one.start_cpu_seconds:.1f}",
+        f"{cost.reference_cpu_seconds:.2f}", f"{one.start_cpu_seconds:.2f}",
         _number((per_contact or 0) * 1e6) if is_told else "–", f"{cost.peak_bytes / MEGABYTE:.0f}",
     )  # fmt: skip
 

@@ -6,6 +6,12 @@ from typing import Any, Final
 from tests.emulator import words
 
 _LATIN: Final = words.SCRIPTS[0]
+_LISTS: Final = ("categories", "children", "homePhones", "imAddresses")
+_TEXTS: Final = (
+    "assistantName", "birthday", "businessHomePage", "fileAs", "generation", "initials", "manager", "middleName",
+    "nickName", "officeLocation", "profession", "spouseName", "title", "yomiCompanyName", "yomiGivenName",
+    "yomiSurname",
+)  # fmt: skip
 
 
 def person(number: int) -> dict[str, Any]:
@@ -25,6 +31,20 @@ def person(number: int) -> dict[str, Any]:
         "businessAddress": _address(number),
         "personalNotes": _pick(words.NOTES, number) if number % 4 == 0 else "",
     }
+
+
+def listed(number: int) -> dict[str, Any]:
+    """The same card with all that Graph tells of a contact when it is asked for everything: about 1,400 bytes."""
+    ids = {"id": f"AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A{number:0120}", "parentFolderId": f"AQMkAGQ3{number:0112}"}
+    versions = {"@odata.etag": f'W/"EQAAABYAAABNdXJyYXkgSGlsbAAB{number:08}"', "changeKey": f"EQAAABYAAABN{number:024}"}
+    times = dict.fromkeys(("createdDateTime", "lastModifiedDateTime"), "2026-01-05T08:00:00Z")
+    none: dict[str, Any] = {
+        **dict.fromkeys(_TEXTS),
+        **{name: [] for name in _LISTS},
+        "homeAddress": {},
+        "otherAddress": {},
+    }
+    return {**ids, **versions, **times, **none, **person(number)}
 
 
 def mirrored(number: int) -> tuple[dict[str, Any], str]:

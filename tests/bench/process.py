@@ -11,18 +11,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
+from tests.bench.yardstick import watched
+
 ROOT: Final = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process took: seconds by the clock, seconds of CPU (user and system), peak memory; and what it printed."""
+    """What a process took: seconds by the clock, seconds of CPU (user and system), peak memory; and what it printed.
+
+    `slowness` is how many seconds a reference second lasted meanwhile.
+    """
 
     began_at: float
     wall_seconds: float
     cpu_seconds: float
     peak_bytes: int
     output: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    slowness: float = 1.0
+
+    @property
+    def reference_cpu_seconds(self) -> float:
+        """CPU that can be compared with what another process took, on another machine or a minute later."""
+        return self.cpu_seconds / self.slowness
 
 
 class ProcessError(RuntimeError):
@@ -41,15 +52,15 @@ def measure(module: str, arguments: Sequence[str], environment: Mapping[str, str
             stdout=out,
             stderr=errors,
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        with watched() as slowness:
+            _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise ProcessError(f"{module} ended with {process.returncode}: {_tail(out)} {_tail(errors)}")
         out.seek(0)
-        return Cost(
-            began_at, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT, json.loads(out.read())
-        )
+        cpu, output = usage.ru_utime + usage.ru_stime, json.loads(out.read())
+        return Cost(began_at, wall, cpu, usage.ru_maxrss * _MAXRSS_UNIT, output, slowness.factor)
 
 
 def _tail(file: IO[bytes]) -> str:

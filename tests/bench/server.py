@@ -3,6 +3,7 @@
 It takes its time for every request, holds the limits of throttling and batching, and counts what it is asked.
 """
 
+import gc
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,6 +125,7 @@ class Stage:
 
     def begin(self) -> None:
         """Count from here."""
+        gc.collect()
         self._emulator.log.clear()
         self._emulator.transferred_bytes = 0
 
@@ -212,6 +214,7 @@ def serving() -> Iterator[Any]:
 
 
 def _serve(connection: Connection) -> None:
+    gc.disable()  # Until the next `begin`: what looks for garbage here for a third of a second would pass for Graph.
     with MeteredEmulator(switches=Switches()) as emulator:
         stage = Stage(emulator)
         connection.send("serving")

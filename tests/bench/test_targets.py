@@ -30,8 +30,11 @@ def server() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def results(server: Any) -> list[Measured]:
-    """One company's story; that a quiet hour writes nothing and everybody holds everything is checked as it is told."""
-    bench = Bench(server, FAST, note=lambda _: None)
+    """One company's story; that a quiet hour writes nothing and everybody holds everything is checked as it is told.
+
+    At Graph's pace, as in `make bench`: who shares a batch depends on how long an answer takes.
+    """
+    bench = Bench(server, Pace(), note=lambda _: None)
     return bench.mirror(COMPANY, frozenset({Work.FIRST, Work.QUIET, Work.EDIT}))
 
 
@@ -51,13 +54,13 @@ def measured(company: Company, cpu_seconds: float, http_requests: int) -> Measur
 
 
 def test_others_on_the_machine_do_not_break_a_promise_and_repeating_does_not_keep_one() -> None:
-    """The best of repeated runs says what CPU one company takes; of requests, and of companies, the worst counts."""
+    """The median of repeated runs says what CPU a company takes; of requests, and of companies, the worst counts."""
     small, large = Company(20, 200), Company(200, 200)
-    runs = [(small, 1.0, 0), (small, 0.5, 0), (large, 9.0, 0), (large, 2.0, 0), (large, 0.0, 18), (large, 0.0, 25)]
-    results = [measured(*run) for run in runs]
+    runs = [(small, 0.9, 0), (small, 0.5, 0), (small, 0.6, 0), (large, 9.0, 0), (large, 2.0, 0), (large, 0.3, 0)]
+    results = [measured(*run) for run in [*runs, (large, 0.0, 18), (large, 0.0, 25)]]
     cpu, requests = (next(target for target in TARGETS if name in target.name) for name in ("read", "HTTP requests"))
-    assert telling(cpu, results) == results[1]
-    assert telling(requests, results) == results[5]
+    assert telling(cpu, results) == results[2]
+    assert telling(requests, results) == results[7]
 
 
 def test_every_mailbox_gets_every_contact_once(results: list[Measured]) -> None:

@@ -14,7 +14,7 @@ MAX_REQUESTS: Final = 20
 MOST_TO_A_MAILBOX: Final = 4
 _KEYS: Final = frozenset({"id", "method", "url", "headers", "body", "dependsOn", "atomicityGroup"})
 _METHODS: Final = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
-Respond = Callable[[Sequence[Call]], Awaitable[list[Reply]]]
+Respond = Callable[[Sequence[Call], float], Awaitable[list[Reply]]]
 _BODILESS: Final = ("/permanentDelete",)
 
 
@@ -28,7 +28,7 @@ class _Part:
 
 
 class Batch:
-    """Runs batches; `respond` answers requests that run at the same time, `refuse` one that is too many."""
+    """Runs batches; `respond` answers requests whose time began together, `refuse` one that is too many."""
 
     def __init__(self, world: World, respond: Respond, refuse: Callable[[Call], Reply]) -> None:
         self._world = world
@@ -42,9 +42,11 @@ class Batch:
         _check_order(parts)
         replies = self._refuse_excess(parts)
         waiting = [part for part in parts if part.id not in replies]
+        began = call.arrived
         while waiting:
             ready = [part for part in waiting if all(parent in replies for parent in part.after)]
-            await self._run_some(ready[: self._world.switches.batch_concurrency], replies)
+            await self._run_some(ready[: self._world.switches.batch_concurrency], replies, began)
+            began += self._world.switches.service_seconds
             waiting = [part for part in waiting if part.id not in replies]
         return self._response(parts, replies)
 
@@ -61,14 +63,14 @@ class Batch:
                 refused[part.id] = self._refuse(part.call)
         return refused
 
-    async def _run_some(self, ready: Sequence[_Part], replies: dict[str, Reply]) -> None:
+    async def _run_some(self, ready: Sequence[_Part], replies: dict[str, Reply], began: float) -> None:
         going: list[_Part] = []
         for part in ready:
             if any(replies[parent].status >= 400 for parent in part.after):
                 replies[part.id] = _failed_dependency()
             else:
                 going.append(part)
-        answers = await self._respond([part.call for part in going]) if going else []
+        answers = await self._respond([part.call for part in going], began) if going else []
         for part, answer in zip(going, answers, strict=True):
             replies[part.id] = answer
 

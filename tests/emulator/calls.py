@@ -1,6 +1,7 @@
 """One request to Graph, of its own or within a batch, ready to be answered."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -38,7 +39,7 @@ def preferences(header: str) -> Preferences:
 
 @dataclass(slots=True)
 class Call:
-    """A request after its path was understood; header names are in lower case."""
+    """A request after its path was understood; header names are in lower case, `arrived` is by `time.monotonic`."""
 
     method: str
     url: str
@@ -49,6 +50,7 @@ class Call:
     batched: bool = False
     base: str = ""
     size: int = 0
+    arrived: float = field(default_factory=time.monotonic)
     route: Route = field(default_factory=lambda: Route(""))
     ids: list[str] = field(default_factory=list)
     client_id: str = ""

@@ -32,6 +32,9 @@ _LOGGED: Final = ("prefer", "if-match", "consistencylevel", "content-type", "cli
 _CARRIED_OUT: Final = 0.8
 """The part of a request's time after which it is carried out; what that takes is in the rest of it."""
 
+_WOKEN_LATE_SECONDS: Final = 0.0005
+"""So much too late, on average, a sleeper wakes: epoll counts in milliseconds, rounded up (`selectors`)."""
+
 
 @dataclass(slots=True)
 class _Pending:
@@ -103,25 +106,26 @@ class Graph:
 
     async def answer(self, call: Call) -> Reply:
         """Answer one HTTP request."""
-        (reply,) = await self.respond([call])
+        (reply,) = await self.respond([call], call.arrived)
         return reply
 
-    async def respond(self, calls: Sequence[Call]) -> list[Reply]:
+    async def respond(self, calls: Sequence[Call], began: float) -> list[Reply]:
         """Answer requests that run at the same time, and that are carried out before their time is over.
+
+        Their time began at `began` (`time.monotonic`), so what is done here for a request is a part of it.
 
         Raises:
             DropConnectionError: when a fault says so; what was carried out before stays.
         """
         under_way: list[_Pending] = []
         seconds = self._world.switches.service_seconds
-        began = time.monotonic()
         try:
             with self._world.lock:
                 for call in calls:
                     under_way.append(self._new(call))
                     self._begin(under_way[-1])
             if any(pending.reply is None and pending.call.route.operation != "batch" for pending in under_way):
-                await asyncio.sleep(seconds * _CARRIED_OUT)
+                await asyncio.sleep(began + seconds * _CARRIED_OUT - time.monotonic())
             else:
                 seconds = 0.0
             for pending in under_way:
@@ -130,7 +134,7 @@ class Graph:
             with self._world.lock:
                 replies = [self._finish(pending) for pending in under_way]
             if seconds:
-                await asyncio.sleep(began + seconds - time.monotonic())
+                await asyncio.sleep(began + seconds - _WOKEN_LATE_SECONDS - time.monotonic())
             return replies
         finally:
             for pending in under_way:
