@@ -8,7 +8,7 @@ many at once are the tenant's.
 
 from typing import Final
 
-FIRST_BATCHES: Final = 16
+FIRST_BATCHES: Final = 20
 MOST_BATCHES: Final = 64
 _KEPT: Final = 0.75
 _GROWTH: Final = 0.1

@@ -137,7 +137,7 @@ async def test_it_starts_careful_and_uses_more_when_all_goes_well() -> None:
             out.append(wire.out)
         for task in tasks:
             task.cancel()
-    assert out == [16, 32, 64, 64, 24]
+    assert out == [20, 40, 64, 64, 12]
 
 
 async def test_tenants_share_what_a_process_has() -> None:
