@@ -70,6 +70,16 @@ def test_every_mailbox_gets_every_contact_once(results: list[Measured]) -> None:
     assert first.usage.throttled == 0
 
 
+def test_creates_leave_as_fast_as_mailboxes_take_them(server: Any) -> None:
+    """Twenty mailboxes get four fifths, beginning and end counted in, of what four at a time and mailbox allow.
+
+    Slower than `make bench`, where it is nine tenths: a machine that runs other tests beside this one has to keep up.
+    """
+    bench = Bench(server, Pace(latency_seconds=0.1), note=lambda _: None)
+    (first,) = bench.mirror(Company(mailboxes=20, contacts=160), frozenset({Work.FIRST}))
+    assert first.creates_per_second >= 0.8 * 20 * 4 / 0.1
+
+
 def test_memory_does_not_follow_the_number_of_mailboxes(server: Any) -> None:
     """Four times as many mailboxes, read whole because the state is lost, take a little more memory, not four times."""
     few, many = (peak_of_a_whole_reading(server, Company(mailboxes, 100)) for mailboxes in (20, 80))
