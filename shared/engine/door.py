@@ -6,10 +6,18 @@ from typing import Final
 FEWEST: Final = 10
 """With a thousand contacts to tell each, they take about forty megabytes."""
 
+_MUCH: Final = 1_000
+"""So many contacts each are reckoned with where nobody knows."""
+
 MOST: Final = 80
 """Graph limits each mailbox by itself, so this bounds memory, not load."""
 
 _CALM: Final = 10
+
+
+def at_once(fewest: int, told: int) -> int:
+    """How many mailboxes may tell so much each (`told`, 0 if nobody knows) where `fewest` may tell a thousand."""
+    return max(fewest, min(MOST, fewest * _MUCH // told)) if told else fewest
 
 
 class Door:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.engine.apply import failure_of
-from shared.engine.door import Door
+from shared.engine.door import FEWEST, Door, at_once
 from shared.engine.job import Job
 from shared.engine.observe import Eyes
 from shared.engine.roster import OutgrownError, enrolled
@@ -146,7 +146,7 @@ def _without_hub(job: Job, failure: Failure) -> TenantError:
 
 async def observe_all(job: Job, replicas: Sequence[Replica], eyes: Eyes) -> list[Observation | Unreadable]:
     """All of these spokes, side by side; one that cannot be read, or is not any more, is `Unreadable`."""
-    door = Door()
+    door = Door(at_once(FEWEST, eyes.hub_told))
 
     async def observe(replica: Replica) -> Observation | Unreadable:
         await door.enter()

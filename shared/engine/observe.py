@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from shared.engine.door import at_once
 from shared.engine.job import Job
 from shared.errors import StateDamagedError
 from shared.sync.first import links_to_agreeing, versions_of
@@ -18,7 +19,7 @@ from shared.sync.settle import refreshed, settle
 from shared.sync.stamp import SyncId
 
 _WHOLE_READERS: Final = 8
-"""Mailboxes read whole at once: what of them is settled goes before the next ones come, so this bounds memory."""
+"""Large mailboxes read whole at once: what of them is settled goes before the next ones come, so this bounds memory."""
 
 _MANY: Final = 50
 """Of fewer changes all are planned with, and no version has to be read for a quiet hour with some of them."""
@@ -28,10 +29,14 @@ class Eyes:
     """Reads the replicas of one run; with no `checkpoints` (None) nothing that is remembered is trusted."""
 
     def __init__(self, job: Job, rules: Rules, checkpoints: Mapping[str, Checkpoint] | None) -> None:
-        """Settle what is read by `rules`; `told_much` are the mailboxes that took memory to be read."""
+        """Settle what is read by `rules`; `told_much` are the mailboxes that took memory to be read.
+
+        `hub_told` is how many contacts the hub told of, once it was read: about as many as each spoke will.
+        """
         self.job = job
         self.versions: Versions | None = None
         self.told_much: set[str] = set()
+        self.hub_told = 0
         self._rules = rules
         self._settles = checkpoints is not None
         self._checkpoints = checkpoints or {}
@@ -40,6 +45,13 @@ class Eyes:
 
     async def observe(self, replica: Replica) -> Observation:
         """The replica's changes, or all of it; raises `MailboxError` or `TenantError`."""
+        observation = await self._observed(replica)
+        if replica.is_hub:
+            self.hub_told = len(observation.items) + observation.echoes
+            self._places = asyncio.Semaphore(at_once(_WHOLE_READERS, self.hub_told))
+        return observation
+
+    async def _observed(self, replica: Replica) -> Observation:
         checkpoint = self._checkpoints.get(replica.mailbox)
         if checkpoint and self._trusts(checkpoint, replica):
             changed = await self._changes(replica, checkpoint)

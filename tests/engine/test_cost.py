@@ -76,6 +76,18 @@ async def test_a_long_echo_is_heard_once(emulator: Emulator) -> None:
     assert later == after_echo
 
 
+async def test_small_mailboxes_are_read_together(emulator: Emulator) -> None:
+    """The hub has told how little each of them has to tell, so they need not come in by tens."""
+    office = Office(emulator, *(f"user{number:03d}" for number in range(40)))
+    for number in range(60):
+        office.box("user000").add_contact(person(f"Person {number}", f"{number}@x.org"))
+    await office.report()
+    emulator.clock.advance(HOUR)
+    emulator.log.clear()
+    assert written(await office.report()) == 0
+    assert emulator.log.http_requests <= 40 / BATCH + 10
+
+
 async def test_what_is_decided_on_a_card_is_written_before_what_is_new(emulator: Emulator) -> None:
     """Between a card's reading and its writing no creates get in, however many there are to be made."""
     office = Office(emulator, "ann", "bob")

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from shared.engine.door import Door
+import pytest
+
+from shared.engine.door import MOST, Door, at_once
 
 
 async def inside(door: Door) -> int:
@@ -54,3 +56,9 @@ async def test_those_with_much_to_tell_close_places_again() -> None:
     assert await inside(door) == 0
     door.leave(much=True)
     assert await inside(door) == 1
+
+
+@pytest.mark.parametrize(("told", "places"), [(0, 10), (5_000, 10), (1_000, 10), (500, 20), (200, 50), (1, MOST)])
+def test_more_are_let_in_where_each_has_less_to_tell(told: int, places: int) -> None:
+    """Together they may tell what ten tell that have a thousand contacts each; nobody knows is as if they had."""
+    assert at_once(10, told) == places
