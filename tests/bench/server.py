@@ -86,7 +86,10 @@ class Stage:
         return self._tenant
 
     def furnish(self, company: Company, pace: Pace) -> dict[str, str]:
-        """Begin anew with this company; gives the environment of a process that works with it."""
+        """Begin anew with this company; gives the environment of a process that works with it.
+
+        People's cards are an hour old: Exchange changes young ones by itself, now and then just as they are written.
+        """
         self._emulator.reset()
         switches = self._emulator.switches
         switches.service_seconds, switches.batch_concurrency = pace.latency_seconds, pace.batch_concurrency
@@ -96,6 +99,7 @@ class Stage:
             tenant.add_user(_user(number))
         for number in range(company.contacts):
             tenant.mailbox(_user(number % company.mailboxes)).add_contact(person(number))
+        self.pass_an_hour()
         return self._emulator.environment()
 
     def furnish_mirrored(self, company: Company, pace: Pace) -> dict[str, str]:

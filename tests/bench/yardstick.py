@@ -18,7 +18,7 @@ REFERENCE_SECONDS_A_BYTE: Final = 6e-9
 """What a byte takes where a second is a reference second: ten microseconds for a contact of 1,650 bytes."""
 _CONTACTS: Final = 100
 _TIMES: Final = 3
-_EVERY_SECONDS: Final = 0.1
+_EVERY_SECONDS: Final = 0.25
 
 
 class Slowness:
@@ -39,7 +39,7 @@ class Slowness:
 
 @contextmanager
 def watched() -> Iterator[Slowness]:
-    """Measures time and again until the block ends; takes about a twentieth of one core."""
+    """Measures time and again until the block ends; takes a fiftieth of one core."""
     slowness, is_over = Slowness(), threading.Event()
 
     def watch() -> None:
