@@ -114,7 +114,7 @@ def _stories(
 ) -> Iterator[Callable[[], object]]:
     yield partial(bench.start_seconds, MIRROR)
     for company in companies:
-        yield partial(bench.mirror, company, works)
+        yield from _story(bench, company, works)
     if others:
         yield partial(bench.mirror, _BESIDE, works & {Work.FIRST, Work.QUIET, Work.EDIT})
         for client in OTHERS:
@@ -123,7 +123,14 @@ def _stories(
     if bench.pace.batch_concurrency != _AT_ONCE and Work.FIRST in works:
         faster = bench.at(Pace(bench.pace.latency_seconds, _AT_ONCE))
         for _ in range(companies.count(companies[0])):
-            yield partial(faster.mirror, companies[0], frozenset({Work.FIRST}))
+            yield from _story(faster, companies[0], frozenset({Work.FIRST}))
+
+
+def _story(bench: Bench, company: Company, works: frozenset[Work]) -> Iterator[Callable[[], object]]:
+    """The mirror's, and before it, in the same minute, what can be reached where there is a target for it."""
+    if Work.FIRST in works and company.mailboxes == targets.MAILBOXES_FILLED:
+        yield partial(bench.bare, company)
+    yield partial(bench.mirror, company, works)
 
 
 def _wide() -> Console:

@@ -98,13 +98,16 @@ def _beside(one: Measured) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-_PACES: Final = ("work", "mailboxes × contacts", "of a batch at a time", "creates a second", "at Graph", "bound")
+_PACES: Final = (
+    "work", "mailboxes × contacts", "of a batch at a time", "creates a second", "of a client that only sends",
+    "at Graph", "bound",
+)  # fmt: skip
 
 
 def _paced(one: Measured) -> tuple[str, ...]:
     return (
         one.work.value, size(one), str(one.pace.batch_concurrency), _number(one.creates_per_second),
-        f"{one.graph_seconds:.2f}", f"{one.bound_seconds:.2f}",
+        _number(one.bare_creates_per_second), f"{one.graph_seconds:.2f}", f"{one.bound_seconds:.2f}",
     )  # fmt: skip
 
 

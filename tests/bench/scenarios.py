@@ -15,6 +15,7 @@ _STATE: Final = "AUTOMATION_SYNCCONTACTS_STATE_URL"
 MIRROR: Final = "mirror"
 SEQUENTIAL: Final = "sequential"
 MODELS: Final = "models"
+BARE: Final = "bare"
 OTHERS: Final = (SEQUENTIAL, MODELS)
 _SMALLEST: Final = Company(mailboxes=1, contacts=1)
 _STARTS: Final = 7
@@ -30,6 +31,7 @@ class Measured:
     """One measured run of one client; `start_cpu_seconds` is what its program takes when there is nothing to do.
 
     CPU, and the start that is nothing else, are in reference seconds (`tests/bench/yardstick.py`).
+    `bare_creates_per_second` is what a client that only sends had reached shortly before, 0 if that was not measured.
     """
 
     client: str
@@ -40,6 +42,7 @@ class Measured:
     usage: Usage
     start_cpu_seconds: float = 0.0
     bound_seconds: float = 0.0
+    bare_creates_per_second: float = 0.0
 
     @property
     def graph_seconds(self) -> float:
@@ -75,7 +78,7 @@ class Measured:
     @property
     def creates_per_second(self) -> float:
         """How many contacts a second were created in the spokes."""
-        return self.usage.spoke_creates / (self.usage.spoke_creates_seconds or 1.0)
+        return self.usage.spoke_creates_per_second
 
 
 Note = Callable[[Measured], None]
@@ -88,6 +91,7 @@ class Bench:
         """`starts` are the reference seconds of CPU of starts that have been measured, by client."""
         self._server, self._pace, self._note = server, pace, note
         self._starts = {} if starts is None else starts
+        self._bare: dict[Company, float] = {}
 
     def mirror(self, company: Company, works: frozenset[Work] = frozenset(Work)) -> list[Measured]:
         """The whole story of the mirror, so far as it is needed for these works."""
@@ -114,6 +118,15 @@ class Bench:
         self._note(edited)
         return [first, quiet, edited]
 
+    def bare(self, company: Company) -> None:
+        """See how many creates a second a client reaches that does nothing but send them."""
+        environment = self._server.furnish(company, self._pace)
+        self._server.begin()
+        created, usage = self._measure(BARE, environment).output["created"], self._server.usage()
+        if (usage.writes, usage.spoke_creates) != (created, created):
+            raise WrongResultError(f"{BARE}: {usage.spoke_creates} creates instead of {created}")
+        self._bare[company] = usage.spoke_creates_per_second
+
     def at(self, pace: Pace) -> "Bench":
         """The same with a server of another pace."""
         return Bench(self._server, pace, self._note, self._starts)
@@ -138,7 +151,8 @@ class Bench:
         usage = self._server.usage()
         self._server.pass_an_hour()
         least = bound_seconds(steps(work, company.mailboxes, company.contacts), self._pace.latency_seconds)
-        return Measured(client, work, company, self._pace, cost, usage, self._starts.get(client, 0.0), least)
+        start, bare = self._starts.get(client, 0.0), self._bare.get(company, 0.0)
+        return Measured(client, work, company, self._pace, cost, usage, start, least, bare)
 
     def settle(self, client: str, environment: Mapping[str, str]) -> None:
         """Let a run that is not measured hear the echo of what was written."""

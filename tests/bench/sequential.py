@@ -37,7 +37,8 @@ class Client:
         self._root = os.environ[f"{_PREFIX}GRAPH_URL"]
         context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
         self._http = httpx.Client(verify=context, timeout=60)
-        self._http.headers["Authorization"] = f"Bearer {self._token()}"
+        self.authorization = f"Bearer {self._token()}"
+        self._http.headers["Authorization"] = self.authorization
 
     def _token(self) -> str:
         authority = os.environ[f"{_PREFIX}AUTHORITY_URL"]
@@ -50,13 +51,22 @@ class Client:
         answer = self._http.post(f"{authority}/{self.tenant['TenantId']}/oauth2/v2.0/token", data=form)
         return str(answer.raise_for_status().json()["access_token"])
 
-    def list(self, path: str, **headers: str) -> Iterator[Card]:
+    def rows(self, path: str, **headers: str) -> Iterator[Card]:
         """All rows, page by page."""
         url = f"{self._root}{path}"
         while url:
             page = self._http.get(url, headers=headers).raise_for_status().json()
             yield from page["value"]
             url = page.get("@odata.nextLink", "")
+
+    def users(self) -> list[Card]:
+        """All licensed users."""
+        advanced = "$filter=assignedLicenses/$count ne 0&$count=true&$select=id,userPrincipalName&$top=999"
+        return list(self.rows(f"/users?{advanced}", ConsistencyLevel="eventual"))
+
+    def cards(self, path: str) -> list[Card]:
+        """All cards of a mailbox or folder."""
+        return list(self.rows(f"{path}?$top={_PAGE}"))
 
     def send(self, method: str, path: str, body: Card) -> Card:
         """Write something, and give what came back."""
@@ -99,7 +109,7 @@ def stamped(card: Card, owner: str) -> str:
 
 def copy_cards(client: Client, sources: list[Card], target: str, owner: str, counts: Counter[str]) -> None:
     """Bring a mailbox's cards to another place, one by one."""
-    index = Index(list(client.list(f"{target}?$top={_PAGE}")))
+    index = Index(client.cards(target))
     for card in sources:
         counts["read"] += 1
         found = index.match(card)
@@ -120,7 +130,7 @@ def _is_newer(card: Card, other: Card) -> bool:
 def hub_folder(client: Client, hub: str) -> str:
     """The path of the shared folder's cards; it is made when it is missing."""
     folders = f"/users/{hub}/contactFolders"
-    rows = [row for row in client.list(folders) if row["displayName"] == HUB_FOLDER]
+    rows = [row for row in client.rows(folders) if row["displayName"] == HUB_FOLDER]
     folder = rows[0] if rows else client.send("POST", folders, {"displayName": HUB_FOLDER})
     return f"{folders}/{folder['id']}/contacts"
 
@@ -128,12 +138,11 @@ def hub_folder(client: Client, hub: str) -> str:
 def main() -> None:
     """Do the whole job once."""
     client, counts = Client(), Counter[str]()
-    advanced = "$filter=assignedLicenses/$count ne 0&$count=true&$select=id,userPrincipalName&$top=999"
-    users = list(client.list(f"/users?{advanced}", ConsistencyLevel="eventual"))
+    users = client.users()
     hub = hub_folder(client, client.tenant["GlobalAddressBookUserId"])
     for user in users:
         mine = f"/users/{user['id']}/contacts"
-        cards = list(client.list(f"{mine}?$top={_PAGE}"))
+        cards = client.cards(mine)
         for card in cards:
             if not _SYNC_ID.search(card["personalNotes"]):
                 note = {"personalNotes": stamped(card, user["userPrincipalName"])}
@@ -142,7 +151,7 @@ def main() -> None:
         copy_cards(client, cards, hub, user["userPrincipalName"], counts)
     for user in users:
         mine = f"/users/{user['id']}/contacts"
-        copy_cards(client, list(client.list(f"{hub}?$top={_PAGE}")), mine, client.tenant["ClientId"], counts)
+        copy_cards(client, client.cards(hub), mine, client.tenant["ClientId"], counts)
     print(json.dumps(counts))  # noqa: T201 - the result, for the process that measures
 
 

@@ -60,6 +60,11 @@ class Usage:
     last_at: float = 0.0
     spoke_creates_seconds: float = 0.0
 
+    @property
+    def spoke_creates_per_second(self) -> float:
+        """How many contacts a second were created in the spokes."""
+        return self.spoke_creates / (self.spoke_creates_seconds or 1.0)
+
 
 class MeteredEmulator(EmulatorThread):
     """An emulator that knows how many bytes of bodies went in and out."""

@@ -8,6 +8,9 @@ from tests.bench.bound import Work
 from tests.bench.scenarios import MIRROR, Measured
 
 MEGABYTE: Final = 1_000_000
+MAILBOXES_FILLED: Final = 20
+"""The company whose creates a second have a target."""
+
 _BATCH: Final = 20
 _MANY_CARDS: Final = 3_000
 _CPU_READ: Final = 50e-6
@@ -102,9 +105,12 @@ def _any(_: Measured) -> bool:
 
 
 def _is_target_company(one: Measured) -> bool:
-    return (
-        one.work is Work.FIRST and has_many_cards(one) and one.company.mailboxes == 20 and one.pace.latency_seconds > 0
-    )
+    is_first = one.work is Work.FIRST and has_many_cards(one)
+    return is_first and one.company.mailboxes == MAILBOXES_FILLED and one.pace.latency_seconds > 0
+
+
+def _has_bare_beside(one: Measured) -> bool:
+    return _is_target_company(one) and one.bare_creates_per_second > 0
 
 
 def _just(number: float) -> Question:
@@ -129,6 +135,11 @@ TARGETS: Final[Sequence[Target]] = (
         "first distribution to 20 mailboxes: creates a second", "/s", _is_target_company,
         allowed=lambda one: 0.9 * 4 * one.company.mailboxes / one.pace.latency_seconds,
         actual=lambda one: one.creates_per_second, at_least=True, telling=min,
+    ),
+    Target(
+        "the same, of what a client gets here that only sends", "%", _has_bare_beside,
+        allowed=_just(90), actual=lambda one: 100 * one.creates_per_second / one.bare_creates_per_second,
+        at_least=True, telling=middle,
     ),
     Target(
         "CPU for a contact read and compared", "µs", _tells(Work.LOST, _CPU_READ),

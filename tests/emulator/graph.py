@@ -18,6 +18,7 @@ from tests.emulator.folders import Folders
 from tests.emulator.log import RequestLog, RequestRecord
 from tests.emulator.mailbox import Mailbox
 from tests.emulator.photos import Photos
+from tests.emulator.punctual import Punctual
 from tests.emulator.replies import ErrorWriter, GraphError, Reply
 from tests.emulator.states import check_mailbox
 from tests.emulator.throttle import Budget, Throttle
@@ -31,9 +32,6 @@ _DIRECTORY: Final = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory
 _LOGGED: Final = ("prefer", "if-match", "consistencylevel", "content-type", "client-request-id", "user-agent")
 _CARRIED_OUT: Final = 0.8
 """The part of a request's time after which it is carried out; what that takes is in the rest of it."""
-
-_WOKEN_LATE_SECONDS: Final = 0.0005
-"""So much too late, on average, a sleeper wakes: epoll counts in milliseconds, rounded up (`selectors`)."""
 
 
 @dataclass(slots=True)
@@ -59,6 +57,7 @@ class Graph:
         self.throttle = Throttle(world)
         self.errors = ErrorWriter(world.clock, world.switches)
         self._seq = 0
+        self._punctual = Punctual()
         contacts, folders = Contacts(world), Folders(world)
         photos = Photos(contacts)
         self.delta = Delta(world, contacts)
@@ -134,7 +133,7 @@ class Graph:
             with self._world.lock:
                 replies = [self._finish(pending) for pending in under_way]
             if seconds:
-                await asyncio.sleep(began + seconds - _WOKEN_LATE_SECONDS - time.monotonic())
+                await self._punctual.until(began + seconds)
             return replies
         finally:
             for pending in under_way:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from types import TracebackType
 from typing import Any, Final
@@ -181,11 +182,13 @@ class Emulator:
         return self._response(request, reply)
 
     async def _answer(self, request: web.BaseRequest) -> Reply:
-        target = _target(request)
+        arrived = time.monotonic()
         raw = await request.read()
-        headers = _headers(request)
+        target, headers = _target(request), _headers(request)
         if target.startswith(f"{_VERSION}/"):
-            return await self._graph_reply(request.method, target.removeprefix(_VERSION), headers, raw)
+            call = make_call(request.method, target.removeprefix(_VERSION), headers, None, self.graph_url)
+            call.arrived = arrived
+            return await self._graph_reply(call, raw)
         with self.world.lock:
             call = make_call(request.method, target, headers, None, self.world.address)
             return self._graph.intercept(call, lambda: self._other(call, raw))
@@ -202,11 +205,10 @@ class Emulator:
             return self.entra.discovery(segments[0])
         return Reply(404, {"error": {"code": "ResourceNotFound", "message": "Invalid version or path."}})
 
-    async def _graph_reply(self, method: str, url: str, headers: dict[str, str], raw: bytes) -> Reply:
-        call = make_call(method, url, headers, None, self.graph_url)
+    async def _graph_reply(self, call: Call, raw: bytes) -> Reply:
         call.size = len(raw)
         try:
-            call.body = _decoded(raw, headers.get("content-type", ""))
+            call.body = _decoded(raw, call.headers.get("content-type", ""))
         except BadRequestError as error:
             return self._graph.errors.reply(error)
         return await self._graph.answer(call)
