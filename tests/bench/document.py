@@ -100,14 +100,15 @@ def _beside(one: Measured) -> tuple[str, ...]:
 
 _PACES: Final = (
     "work", "mailboxes × contacts", "of a batch at a time", "creates a second", "of a client that only sends",
-    "at Graph", "bound",
+    "by latency alone", "at Graph", "bound",
 )  # fmt: skip
 
 
 def _paced(one: Measured) -> tuple[str, ...]:
+    creates = (one.creates_per_second, one.bare_creates_per_second, targets.creates_per_second_by_latency(one))
     return (
-        one.work.value, size(one), str(one.pace.batch_concurrency), _number(one.creates_per_second),
-        _number(one.bare_creates_per_second), f"{one.graph_seconds:.2f}", f"{one.bound_seconds:.2f}",
+        one.work.value, size(one), str(one.pace.batch_concurrency), *map(_number, creates), f"{one.graph_seconds:.2f}",
+        f"{one.bound_seconds:.2f}",
     )  # fmt: skip
 
 

@@ -63,6 +63,20 @@ def test_others_on_the_machine_do_not_break_a_promise_and_repeating_does_not_kee
     assert telling(requests, results) == results[7]
 
 
+@pytest.mark.parametrize(
+    ("bare", "reached", "holds"),
+    [(1_500, 1_351, True), (1_500, 1_349, False), (1_700, 1_439, False), (0, 1_441, True), (0, 1_439, False)],
+)
+def test_creates_are_held_against_what_is_possible_here(bare: float, reached: float, *, holds: bool) -> None:
+    """Nine tenths of what a client reaches that only sends, and of 1,600 a second where that is less or not known."""
+    (target,) = (one for one in TARGETS if "creates" in one.name)
+    usage = Usage(spoke_creates=round(reached), spoke_creates_seconds=1.0)
+    run = Measured(
+        MIRROR, Work.FIRST, Company(20, 200), Pace(), Cost(0.0, 1.0, 1.0, 0), usage, bare_creates_per_second=bare
+    )
+    assert target.holds(run) is holds
+
+
 def test_every_mailbox_gets_every_contact_once(results: list[Measured]) -> None:
     """A first distribution creates each contact in each mailbox that lacked it, and in the hub."""
     (first,) = [one for one in results if one.work is Work.FIRST]
