@@ -47,7 +47,7 @@ def measure(module: str, arguments: Sequence[str], environment: Mapping[str, str
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**_inherited(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,
@@ -61,6 +61,11 @@ def measure(module: str, arguments: Sequence[str], environment: Mapping[str, str
         out.seek(0)
         cpu, output = usage.ru_utime + usage.ru_stime, json.loads(out.read())
         return Cost(began_at, wall, cpu, usage.ru_maxrss * _MAXRSS_UNIT, output, slowness.factor)
+
+
+def _inherited() -> dict[str, str]:
+    """This process's environment, but for what would make a program compile its modules anew at each start."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _tail(file: IO[bytes]) -> str:
