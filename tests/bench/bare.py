@@ -16,7 +16,7 @@ import aiohttp
 from tests.bench.bound import MAILBOX_CONCURRENCY
 from tests.bench.sequential import COPIED, Card, Client
 
-_BATCH: Final = f"{os.environ.get('AUTOMATION_SYNCCONTACTS_GRAPH_URL')}/$batch"
+_GRAPH: Final = "AUTOMATION_SYNCCONTACTS_GRAPH_URL"
 _JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -50,7 +50,7 @@ def _create(path: str, place: int, card: Card) -> dict[str, object]:
 
 async def _send(session: aiohttp.ClientSession, batches: Sequence[bytes]) -> None:
     for body in batches:
-        async with session.post(_BATCH, data=body) as answer:
+        async with session.post(f"{os.environ[_GRAPH]}/$batch", data=body) as answer:
             await answer.read()
 
 

@@ -64,17 +64,23 @@ def test_others_on_the_machine_do_not_break_a_promise_and_repeating_does_not_kee
 
 
 @pytest.mark.parametrize(
-    ("bare", "reached", "holds"),
-    [(1_500, 1_351, True), (1_500, 1_349, False), (1_700, 1_439, False), (0, 1_441, True), (0, 1_439, False)],
+    ("bare", "reached", "verdicts"),
+    [
+        (1_500, 1_441, [True, True]),
+        (1_500, 1_439, [False, True]),
+        (1_500, 1_349, [False, False]),
+        (1_700, 1_441, [True, False]),
+        (0, 1_439, [False]),
+    ],
 )
-def test_creates_are_held_against_what_is_possible_here(bare: float, reached: float, *, holds: bool) -> None:
-    """Nine tenths of what a client reaches that only sends, and of 1,600 a second where that is less or not known."""
-    (target,) = (one for one in TARGETS if "creates" in one.name)
+def test_a_slow_machine_does_not_lower_what_must_hold(bare: float, reached: float, verdicts: list[bool]) -> None:
+    """Creates a second are held against latency alone and, apart from that, against a client that only sends."""
     usage = Usage(spoke_creates=round(reached), spoke_creates_seconds=1.0)
     run = Measured(
         MIRROR, Work.FIRST, Company(20, 200), Pace(), Cost(0.0, 1.0, 1.0, 0), usage, bare_creates_per_second=bare
     )
-    assert target.holds(run) is holds
+    concerned_by = [target for target in TARGETS if target.unit == "/s" and concerned(target, [run])]
+    assert [target.holds(run) for target in concerned_by] == verdicts
 
 
 def test_every_mailbox_gets_every_contact_once(results: list[Measured]) -> None:
@@ -85,13 +91,14 @@ def test_every_mailbox_gets_every_contact_once(results: list[Measured]) -> None:
 
 
 def test_creates_leave_as_fast_as_mailboxes_take_them(server: Any) -> None:
-    """Twenty mailboxes are filled four fifths as fast as by a client that does nothing but send what it has ready.
+    """Twenty mailboxes get four fifths of what four at a time allow, and of what a client gets that only sends.
 
-    In `make bench` it has to be nine tenths; this machine runs other tests meanwhile.
+    Slower than `make bench`, where it is nine tenths: a machine that runs other tests beside this one has to keep up.
     """
     bench, company = Bench(server, Pace(latency_seconds=0.1), note=lambda _: None), Company(mailboxes=20, contacts=160)
     bench.bare(company)
     (first,) = bench.mirror(company, frozenset({Work.FIRST}))
+    assert first.creates_per_second >= 0.8 * 20 * 4 / 0.1
     assert first.bare_creates_per_second > 0
     assert first.creates_per_second >= 0.8 * first.bare_creates_per_second
 
