@@ -100,6 +100,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 _WHOLE: Final = msgspec.json.Decoder(_Responses)
 _PARTS: Final = msgspec.json.Decoder(_Parts)
 _PART: Final = msgspec.json.Decoder(_Response)
+_PLACES: Final = {str(number): number for number in range(1, LARGEST_BATCH + 1)}
 
 
 def take_apart(body: bytes, count: int) -> list[Answer | Lost]:
@@ -109,7 +110,7 @@ def take_apart(body: bytes, count: int) -> list[Answer | Lost]:
     """
     answers: list[Answer | Lost] = [Lost("MissingInBatch")] * count
     for response in _responses(body):
-        number = _number(response.id)
+        number = _PLACES.get(str(response.id), 0)
         if 1 <= number <= count:
             answers[number - 1] = _answer(response)
     return answers
@@ -145,11 +146,6 @@ def _response(raw: msgspec.Raw) -> _Response | None:
         return _PART.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _number(identity: str | int) -> int:
-    text = str(identity)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
 
 
 def _answer(response: _Response) -> Answer:

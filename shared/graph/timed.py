@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 
 from shared.graph.answers import Answer, Lost
 from shared.graph.dispatcher import Wire
@@ -18,6 +17,7 @@ class Timed:
 
     def __init__(self, wire: Wire, clock: Clock, traffic: Traffic) -> None:
         self._wire, self._clock, self._traffic = wire, clock, traffic
+        self._told = ""
 
     @property
     def base_url(self) -> str:
@@ -27,16 +27,21 @@ class Timed:
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer | Lost:
         """Send one HTTP request."""
         answer = await self._wire.send(method, url, headers, body)
-        if isinstance(answer, Answer) and (date := _moment(answer.headers.get("date", ""))):
-            self._traffic.ahead_seconds = (date - self._clock.now()).total_seconds()
+        if isinstance(answer, Answer) and (told := answer.headers.get("date", "")) != self._told:
+            self._told = told
+            self._compare(told)
         return answer
+
+    def _compare(self, told: str) -> None:
+        """Note the difference; of the many answers of one second the first says all."""
+        if date := _moment(told):
+            self._traffic.ahead_seconds = (date - self._clock.now()).total_seconds()
 
     def renew_token(self) -> None:
         """Ask for a fresh token before the next request."""
         self._wire.renew_token()
 
 
-@lru_cache(maxsize=8)  # many answers come in one second
 def _moment(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
