@@ -6,6 +6,9 @@ from typing import Final
 FEWEST: Final = 10
 """With a thousand contacts to tell each, they take about forty megabytes."""
 
+_LEAST: Final = 2
+"""However much each has to tell, one is read while what the other told is looked at."""
+
 _MUCH: Final = 1_000
 """So many contacts each are reckoned with where nobody knows."""
 
@@ -15,9 +18,9 @@ MOST: Final = 80
 _CALM: Final = 10
 
 
-def at_once(fewest: int, told: int) -> int:
-    """How many mailboxes may tell so much each (`told`, 0 if nobody knows) where `fewest` may tell a thousand."""
-    return max(fewest, min(MOST, fewest * _MUCH // told)) if told else fewest
+def at_once(usual: int, told: int) -> int:
+    """How many mailboxes may tell so much each (`told`, 0: nobody knows) where the `usual` number tells a thousand."""
+    return max(_LEAST, min(MOST, usual * _MUCH // told)) if told else usual
 
 
 class Door:

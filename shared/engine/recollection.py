@@ -6,10 +6,11 @@ from typing import Final
 from shared.engine.gather import Gathered, look_again
 from shared.engine.job import Job
 from shared.sync.guard import WORTH_GUARDING
-from shared.sync.mergebase import Link, Memory, Version, Versions
+from shared.sync.mergebase import Held, Link, Memory, Version, Versions, held_of, living
 from shared.sync.records import StoredLink
 from shared.sync.replica import Observation
 from shared.sync.rules import Rules
+from shared.sync.settle import held_by
 from shared.sync.stamp import SyncId
 
 _POINT_READS: Final = 100
@@ -30,7 +31,8 @@ class Recollection:
         self._lost = lost
         self._links: dict[tuple[str, str], Link] = {}
         self._bases = {version.number: version for version in versions.values()}
-        self._held: dict[str, frozenset[SyncId]] = {}
+        self._alive = living(versions)
+        self._held: dict[str, Held] = {}
         self._asked: dict[str, set[SyncId]] = {}
         self._looked: dict[str, frozenset[str]] = {}
         self._astray: dict[str, frozenset[str]] = {}
@@ -86,7 +88,7 @@ class Recollection:
         state, tenant_id, mailbox = self._job.state, self._job.tenant.tenant_id, observation.replica.mailbox
         told = _told(observation)
         if observation.is_settled:
-            self._held[mailbox] = observation.held
+            self._held[mailbox] = held_by(observation, self._alive)
         if observation.is_whole:
             return await state.links(tenant_id, mailbox)
         if not told:
@@ -104,7 +106,8 @@ class Recollection:
         """Find out of which contacts a mailbox has cards that were not read."""
         mailbox, told = observation.replica.mailbox, _told(observation)
         links = await self._job.state.links(self._job.tenant.tenant_id, mailbox)
-        self._held[mailbox] = frozenset(link.sync_id for link in links if link.item_id not in told)
+        held = {link.sync_id for link in links if link.item_id not in told}
+        self._held[mailbox] = held_of(held, self._alive)
 
     async def _links_to(self, mailbox: str, sync_ids: Sequence[SyncId]) -> Sequence[StoredLink]:
         state, tenant_id = self._job.state, self._job.tenant.tenant_id

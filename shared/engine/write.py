@@ -22,8 +22,13 @@ from shared.sync.scatter import Part, Scatter
 from shared.sync.stamp import SyncId
 
 _WRITERS: Final = 160
-"""Mailboxes written at once: four requests of each are more than Graph takes in all, and their parts fit in memory."""
+"""Mailboxes written at once: four requests of each are more than Graph takes in all."""
 
+_FEWEST_WRITERS: Final = 80
+"""So many keep all batches busy, also while some of them have something else to do than to create."""
+
+_AT_A_TIME: Final = 80_000
+"""Operations that may be planned at once: each takes about a hundred bytes until its mailbox is done."""
 
 _SAVERS: Final = 16
 """Checkpoints saved at once where nothing else is to be done."""
@@ -111,13 +116,13 @@ class Writer:
         """Write these spokes; what the hub is `missing` goes nowhere."""
         size = len(scatter.decisions)
         self._job.progress.step(self._tenant_id, "writing the spokes", size * len(replicas))
-        places = asyncio.Semaphore(_WRITERS)
+        places = asyncio.Semaphore(max(_FEWEST_WRITERS, min(_WRITERS, _AT_A_TIME // max(1, size))))
 
         async def write(replica: Replica) -> Applied:
             async with places:
                 part = scatter.part(replica)
                 self._skip(size - len(part.operations))
-                return await self._apply(replica.mailbox, part, missing)
+                return (await self._apply(replica.mailbox, part, missing)).counted()
 
         results = await asyncio.gather(*map(write, replicas), return_exceptions=True)
         for result in results:

@@ -142,4 +142,4 @@ def _decision(row: _DecisionRow, own: _PartRow) -> Decision:
 
 def _without_cards(one: Observation) -> Observation:
     """What a part is made by: which cards there are, the decisions say; the duplicates are the ledger's."""
-    return replace(one, items=(), removed=(), duplicates={}, held=frozenset())
+    return replace(one, items=(), removed=(), duplicates={})

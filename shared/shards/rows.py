@@ -52,7 +52,6 @@ class ObservationRow(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True)
     pending: tuple[SyncId, ...] = ()
     duplicates: dict[str, Duplicate] = {}
     is_settled: bool = False
-    held: frozenset[SyncId] = frozenset()
 
 
 class _BegunRow(Row, kw_only=True):
@@ -202,7 +201,6 @@ def observation_row(one: Observation) -> ObservationRow:
         pending=one.pending,
         duplicates=dict(one.duplicates),
         is_settled=one.is_settled,
-        held=one.held,
     )
 
 
@@ -218,7 +216,6 @@ def observation_of(row: ObservationRow) -> Observation:
         pending=row.pending,
         duplicates=row.duplicates,
         is_settled=row.is_settled,
-        held=row.held,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from shared.sync.mergebase import Memory, Removals
+from shared.sync.mergebase import NOTHING_HELD, Memory, Removals
 from shared.sync.replica import Observation
 from shared.sync.rules import Deletions, Rules
 from shared.sync.stamp import SyncId
@@ -63,6 +63,6 @@ def _emptied(memory: Memory, gone: Removals, hub: str, rules: Rules) -> Iterable
     linked = Counter(link.mailbox for link in memory.links.values())
     for mailbox in sorted(lost):
         is_heard = mailbox == hub or rules.policy is Deletions.EVERYWHERE
-        is_all = linked[mailbox] == lost[mailbox] and not memory.held.get(mailbox)
+        is_all = linked[mailbox] == lost[mailbox] and not memory.held.get(mailbox, NOTHING_HELD)
         if is_heard and is_all and lost[mailbox] >= WORTH_GUARDING:
             yield mailbox

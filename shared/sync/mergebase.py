@@ -1,6 +1,6 @@
 """What is remembered between runs: versions and the links that say which of them a spoke's item last agreed with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -65,6 +65,37 @@ Versions = Mapping[SyncId, Version]
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The contacts of which a mailbox has a card that was not read: `contacts` but those it is `without`.
+
+    Nearly every mailbox holds nearly every contact, so one set of them all does for all mailboxes.
+    """
+
+    contacts: Set[SyncId]
+    without: Set[SyncId] = frozenset()
+
+    def __contains__(self, sync_id: object) -> bool:
+        return sync_id in self.contacts and sync_id not in self.without
+
+    def __bool__(self) -> bool:
+        return not self.contacts <= self.without
+
+
+NOTHING_HELD: Final = Held(frozenset())
+
+
+def held_of(contacts: Set[SyncId], alive: Set[SyncId]) -> Held:
+    """These contacts, by what they lack of all that are `alive` where that is less to keep."""
+    without = alive - contacts
+    return Held(alive, without) if contacts <= alive and len(without) < len(contacts) else Held(contacts)
+
+
+def living(versions: Versions) -> frozenset[SyncId]:
+    """The contacts that are not deleted."""
+    return frozenset(sync_id for sync_id, version in versions.items() if not version.is_deleted)
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """A tenant's current versions by SyncId, and its links by mailbox and item id. Lost, it is `NO_MEMORY`.
 
@@ -73,7 +104,7 @@ class Memory:
 
     versions: Versions
     links: Mapping[tuple[str, str], Link]
-    held: Mapping[str, frozenset[SyncId]] = field(default_factory=lambda: MappingProxyType({}))
+    held: Mapping[str, Held] = field(default_factory=lambda: MappingProxyType({}))
 
     def link(self, item: Item) -> Link | None:
         """The link of this item, None when it is not remembered."""

@@ -9,7 +9,7 @@ judged by what the contact will be after this run, so that the next run judges t
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -21,6 +21,7 @@ from shared.sync.identity import Key, Keys, derived_sync_id, keys_of, name_of, n
 from shared.sync.merge import merge, voices_of
 from shared.sync.mergebase import NOTHING_GONE, Memory, Removals
 from shared.sync.replica import Duplicate, Item
+from shared.sync.reserved import Reserved, reserve
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
 
@@ -95,8 +96,7 @@ def pair(
     withheld: list[Item] = []
     for item in sorted(items, key=_place_of):
         (withheld if rules.withholds(item) else visible).append(item)
-    pairs = _Pairs(hub, rules, memory)
-    pairs.reserve({_place_of(item) for item in (*visible, *withheld)}, gone)
+    pairs = _Pairs(hub, rules, memory, reserve(memory, {_place_of(item) for item in (*visible, *withheld)}, gone))
     pairs.withhold(withheld)
     strangers = pairs.settle_claims(pairs.keep_aside(visible, aside))
     pairs.take_back()
@@ -107,7 +107,7 @@ def pair(
 class _Pairs:
     """The pairing in the making."""
 
-    def __init__(self, hub: str, rules: Rules, memory: Memory) -> None:
+    def __init__(self, hub: str, rules: Rules, memory: Memory, reserved: Reserved) -> None:
         self._hub = hub
         self._rules = rules
         self._memory = memory
@@ -119,15 +119,7 @@ class _Pairs:
         self._left: list[tuple[Item, SyncId]] = []
         self._unlike: list[tuple[Item, Item]] = []
         self._keys = Keys({})
-        self._reserved: set[tuple[SyncId, str]] = set()
-
-    def reserve(self, read: Container[tuple[str, str]], gone: Removals) -> None:
-        """Keep the places of the remembered cards that were not read because they have not changed."""
-        for place, link in self._memory.links.items():
-            if place not in read and link.mailbox not in gone.get(link.sync_id, ()):
-                self._reserved.add((link.sync_id, link.mailbox))
-        for mailbox, sync_ids in self._memory.held.items():
-            self._reserved.update((sync_id, mailbox) for sync_id in sync_ids if mailbox not in gone.get(sync_id, ()))
+        self._reserved = reserved
 
     def result(self, withheld: Iterable[Item]) -> Pairing:
         occupied = {sync_id: frozenset(mailboxes) for sync_id, mailboxes in self._occupied.items()}
@@ -181,7 +173,7 @@ class _Pairs:
         claims, strangers = self._claims(items)
         holders, spare = _one_per_mailbox(claims, self._reserved)
         faces = {sync_id: dict(self._faces_of(sync_id, cards)) for sync_id, cards in holders.items()}
-        self._add_remembered(faces)
+        self._add_remembered(faces, [*strangers, *(claim.item for claim in spare)])
         strangers += self._copies(spare, faces)
         self._keys = self._agree_on_keys(faces, strangers)
         self._place_all(holders, faces)
@@ -207,18 +199,25 @@ class _Pairs:
         merged = merge(sync_id, voices, self._memory.versions.get(sync_id))
         return dict.fromkeys(cards, merged.contact)
 
-    def _add_remembered(self, faces: dict[SyncId, dict[str, Contact]]) -> None:
-        """The hub's face of every living contact, also of those of which no card was read, and of unread cards."""
+    def _add_remembered(self, faces: dict[SyncId, dict[str, Contact]], others: Iterable[Item]) -> None:
+        """The hub's face of every living contact, also of those of which no card was read, and of unread cards.
+
+        `others` are the cards that were read and have no face of their own.
+        """
         for sync_id, version in self._memory.versions.items():
             if not version.is_deleted:
                 theirs = faces.setdefault(sync_id, {})
                 theirs.setdefault(self._hub, next(iter(theirs.values()), version.contact))
         unread = {(link.sync_id, link.mailbox): link.ancestor() for link in self._memory.links.values()}
-        for sync_id, mailbox in self._reserved:
-            theirs = faces.get(sync_id, {})
-            if self._hub in theirs:
-                face = theirs[self._hub] if self._rules.update_existing else unread.get((sync_id, mailbox))
-                theirs.setdefault(mailbox, face or theirs[self._hub])
+        at_hub = {sync_id: theirs[self._hub] for sync_id, theirs in faces.items() if self._hub in theirs}
+        for sync_id, mailbox in self._reserved.linked:
+            if sync_id in at_hub:
+                face = at_hub[sync_id] if self._rules.update_existing else unread[sync_id, mailbox]
+                faces[sync_id].setdefault(mailbox, face)
+        read = [face for theirs in faces.values() for face in theirs.items()]
+        read += [(item.mailbox, item.contact) for item in others]
+        for sync_id, mailbox in self._reserved.beside(read, at_hub):
+            faces[sync_id].setdefault(mailbox, at_hub[sync_id])
 
     def _copies(self, spare: Iterable[_Claim], faces: Faces) -> Iterator[Item]:
         """People copy cards: a copy made into somebody else goes free, any other is a duplicate."""
@@ -269,7 +268,7 @@ class _Pairs:
         return None
 
     def _is_taken(self, sync_id: SyncId, mailbox: str) -> bool:
-        if mailbox in self._occupied.get(sync_id, ()) or (sync_id, mailbox) in self._reserved:
+        if mailbox in self._occupied.get(sync_id, ()) or self._reserved.has(sync_id, mailbox):
             return True
         return mailbox in self._cards.get(sync_id, ())
 
@@ -331,14 +330,14 @@ class _Pairs:
 
 
 def _one_per_mailbox(
-    claims: Iterable[_Claim], reserved: Container[tuple[SyncId, str]]
+    claims: Iterable[_Claim], reserved: Reserved
 ) -> tuple[dict[SyncId, dict[str, Item]], list[_Claim]]:
     """Of several cards with one SyncId in one mailbox the linked one keeps it, also unread, else the oldest."""
     holders: dict[SyncId, dict[str, Item]] = defaultdict(dict)
     spare: list[_Claim] = []
     for claim in sorted(claims, key=lambda claim: claim.age):
         sync_id, item = claim.sync_id, claim.item
-        if (sync_id, item.mailbox) in reserved or holders[sync_id].setdefault(item.mailbox, item) is not item:
+        if reserved.has(sync_id, item.mailbox) or holders[sync_id].setdefault(item.mailbox, item) is not item:
             spare.append(claim)
     return holders, spare
 

@@ -73,7 +73,8 @@ class Duplicate:
 class Observation:
     """A replica that was read to its end: all of it, or (not `is_whole`) all that changed since the last time.
 
-    If it `is_settled` all of it was read too, but what agrees with what is remembered is left out, and `held` says so.
+    If it `is_settled` all of it was read too, but what agrees with what is remembered is left out; what is missing is
+    `pending`.
 
     `removed` are the ids of items that are gone since then. `watermark` says up to which version the replica is known
     to be up to date, but for the contacts in `pending`; of a whole reading everything is compared anyway. `duplicates`
@@ -89,7 +90,6 @@ class Observation:
     pending: tuple[SyncId, ...] = ()
     duplicates: Mapping[str, Duplicate] = field(default_factory=lambda: MappingProxyType({}))
     is_settled: bool = False
-    held: frozenset[SyncId] = frozenset()
     echoes: int = 0
 
     @property

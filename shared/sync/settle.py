@@ -4,10 +4,10 @@ A tenant read whole, once in a while, is contacts times mailboxes cards; what is
 would have told, and it is planned like one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
-from shared.sync.mergebase import Version, Versions
+from shared.sync.mergebase import Held, Version, Versions
 from shared.sync.operations import lacks_stamp
 from shared.sync.records import StoredLink
 from shared.sync.replica import Item, Observation
@@ -36,13 +36,13 @@ def settle(observation: Observation, links: Sequence[StoredLink], versions: Vers
         is_whole=False,
         is_settled=True,
         watermark=max((version.number for version in versions.values()), default=0),
-        pending=tuple(_without_card(versions, settled)),
-        held=frozenset(settled),
+        pending=tuple(one for one, version in versions.items() if one not in settled and not version.is_deleted),
     )
 
 
-def _without_card(versions: Versions, settled: set[SyncId]) -> Iterable[SyncId]:
-    return (one for one, version in versions.items() if one not in settled and not version.is_deleted)
+def held_by(observation: Observation, alive: Set[SyncId]) -> Held:
+    """Of a settled reading, the contacts with a settled card there: those that are alive and not pending."""
+    return Held(alive, frozenset(observation.pending))
 
 
 def refreshed(

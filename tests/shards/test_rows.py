@@ -51,7 +51,6 @@ OBSERVED = Observation(
     pending=(guid(2),),
     duplicates=MappingProxyType({"AAMk3": Duplicate(guid(3), "0f")}),
     is_settled=True,
-    held=frozenset({guid(4)}),
 )
 COUNTS = GraphCounts(1, 2, 3, 4, 5)
 REPORT = TenantReport(

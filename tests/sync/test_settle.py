@@ -7,20 +7,35 @@ from hypothesis import strategies as st
 
 from shared.sync.contact import Contact
 from shared.sync.draft import planned_fields
-from shared.sync.mergebase import Link, Memory, Version
+from shared.sync.mergebase import Held, Link, Memory, Version, living
 from shared.sync.operations import CreateContact, Operation
 from shared.sync.plan import Plan, reconcile
 from shared.sync.records import StoredLink
 from shared.sync.replica import Item, Observation
 from shared.sync.scatter import Part
-from shared.sync.settle import refreshed, settle
+from shared.sync.settle import held_by, refreshed, settle
 from shared.sync.stamp import SyncId
 from tests.builders import HUB, RULES, at, card, contact, guid, spelt, spoke
 
 CONTACTS = 4
 MAILBOXES = ("ann", "bob")
+ADDED = ("joined", "joined elsewhere", "copied")
+"""The card is settled, and a new one stands beside it."""
 states = st.sampled_from(
-    ["settled", "edited", "cleared", "gone", "unlinked", "behind", "moved", "private", "bare", "bent", "withheld"]
+    [
+        "settled",
+        "edited",
+        "cleared",
+        "gone",
+        "unlinked",
+        "behind",
+        "moved",
+        "private",
+        "bare",
+        "bent",
+        "withheld",
+        *ADDED,
+    ]
 )
 tables = st.fixed_dictionaries({name: st.lists(states, min_size=CONTACTS, max_size=CONTACTS) for name in MAILBOXES})
 CONTENT = [contact(f"Person {n}", f"{n}@x.org", mobilePhone="1", jobTitle="CEO") for n in range(CONTACTS)]
@@ -38,8 +53,18 @@ def spoke_of(mailbox: str, table: list[str]) -> tuple[Observation, list[StoredLi
     for number, state in enumerate(table):
         item, link = _card(mailbox, guid(number), CONTENT[number], state)
         items += [item] if item else []
+        items += [_added(mailbox, number, state)] if state in ADDED else []
         links += [link] if link else []
     return Observation(spoke(mailbox), tuple(items)), links
+
+
+def _added(mailbox: str, number: int, state: str) -> Item:
+    """A card that somebody typed: with the address of the settled one or of another, and with its SyncId if copied."""
+    address = f"{(number + 1) % CONTACTS if state == 'joined elsewhere' else number}@x.org"
+    sync_id = guid(number) if state == "copied" else None
+    return card(
+        mailbox, contact(f"Else {number}", address), hours=30, sync_id=sync_id, item_id=f"{mailbox}-new-{number}"
+    )
 
 
 def _card(mailbox: str, sync_id: SyncId, content: Contact, state: str) -> tuple[Item | None, StoredLink | None]:  # noqa: C901 - a table
@@ -73,7 +98,7 @@ def _card(mailbox: str, sync_id: SyncId, content: Contact, state: str) -> tuple[
     return item, link
 
 
-def memory_of(links: list[StoredLink], held: dict[str, frozenset[SyncId]] | None = None) -> Memory:
+def memory_of(links: list[StoredLink], held: dict[str, Held] | None = None) -> Memory:
     """What is remembered with these links."""
     whole = (
         Link(one.mailbox, one.item_id, one.sync_id, one.change_marker, HISTORY[one.base], one.residue,
@@ -114,7 +139,7 @@ def test_a_settled_reading_plans_the_same(table: dict[str, list[str]]) -> None:
     whole = reconcile(hub, [one for one, _ in read.values()], RULES, memory_of(base + stored), at(100))
 
     settled = [settle(one, links, VERSIONS, RULES) for one, links in read.values()]
-    held = {one.replica.mailbox: one.held for one in settled}
+    held = {one.replica.mailbox: held_by(one, living(VERSIONS)) for one in settled}
     told = {item_id for one in settled for item_id in (*(item.item_id for item in one.items), *one.removed)}
     links = base + [link for link in stored if link.item_id in told]
     asked = reconcile(hub, settled, RULES, memory_of(links, held), at(100)).wanted.links
@@ -129,8 +154,10 @@ def test_what_is_settled_is_left_out(table: dict[str, list[str]]) -> None:
     for name, states in table.items():
         whole, links = spoke_of(name, states)
         left = settle(whole, links, VERSIONS, RULES)
-        expected = {guid(number) for number, state in enumerate(states) if state in ("settled", "bent")}
-        assert left.held == expected
+        expected = {guid(number) for number, state in enumerate(states) if state in ("settled", "bent", *ADDED)}
+        held = held_by(left, living(VERSIONS))
+        assert {sync_id for sync_id in VERSIONS if sync_id in held} == expected
+        assert bool(held) is bool(expected)
         assert len(left.items) + len(expected) == len(whole.items)
         assert set(left.pending) == VERSIONS.keys() - expected
 
@@ -142,7 +169,9 @@ def test_changes_that_are_none_are_let_go(table: dict[str, list[str]]) -> None:
         whole, links = spoke_of(name, states)
         told = replace(whole, is_whole=False)
         left, touched = refreshed(told, links, VERSIONS, RULES)
-        expected = {guid(number) for number, state in enumerate(states) if state in ("settled", "bent", "moved")}
+        expected = {
+            guid(number) for number, state in enumerate(states) if state in ("settled", "bent", "moved", *ADDED)
+        }
         markers = {item.item_id: item.change_marker for item in told.items}
         assert {link.sync_id for link in touched} == expected
         assert all(link.change_marker == markers[link.item_id] for link in touched)
