@@ -234,16 +234,17 @@ def _opener(environ: Mapping[str, str], vault: "VaultSecrets | None", clock: Clo
     from shared.graph.commons import Commons
     from shared.graph.dispatcher import Limits
 
-    limits = Limits(commons=Commons())
+    commons = Commons()
 
     @asynccontextmanager
-    async def open_tenant(tenant: Tenant) -> AsyncIterator[TenantServices]:
+    async def open_tenant(tenant: Tenant, deadline: float) -> AsyncIterator[TenantServices]:
         from shared.graph.auth import sign_in
         from shared.graph.proxy import proxy_for
         from shared.graph.services import open_tenant as open_graph
 
         identity = environ.get("AZURE_CLIENT_ID", "")
         proxy = proxy_for(environ, tenant.cloud.graph_url)
+        limits = Limits(commons=commons, deadline=deadline)
         async with (
             await sign_in(tenant, vault, trust=trust, identity_client_id=identity) as credential,
             open_graph(tenant, credential, clock, trust=trust, proxy=proxy, limits=limits) as services,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -169,7 +170,7 @@ async def _remembered(subject: Subject, desk: Desk) -> Remembered:
 
 async def _signed_in(facts: Facts, tenant: Tenant, desk: Desk) -> Facts:
     try:
-        async with desk.open_tenant(tenant) as services:
+        async with desk.open_tenant(tenant, math.inf) as services:
             roles = await _known(services.sign_in.roles(), facts.subject)
             facts = replace(facts, roles=roles)
             return facts if isinstance(roles, Trouble) else await _asked(facts, tenant, services)

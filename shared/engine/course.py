@@ -1,5 +1,6 @@
 """How one tenant's run goes: what tells it to stop between two operations, and what its record is to say."""
 
+import math
 from collections.abc import Iterable
 from typing import Final
 
@@ -26,20 +27,20 @@ class StoppedError(Exception):
 class Course:
     """Asked between two operations; once it says stop, it never says anything else.
 
-    `deadline` is a moment of the clock's monotonic seconds, None for no limit.
+    `deadline` is a moment of the clock's monotonic seconds.
     """
 
-    def __init__(self, clock: Clock, deadline: float | None = None) -> None:
+    def __init__(self, clock: Clock, deadline: float = math.inf) -> None:
+        self.deadline = deadline
         self.started_at = clock.now()
         self.first_version = 0
         self._clock = clock
-        self._deadline = deadline
         self._halted: Problem | None = None
 
     @property
     def stop(self) -> Problem | None:
         """Why the run shall begin nothing more, None if it may go on."""
-        if self._halted is None and self._deadline is not None and self._clock.monotonic() >= self._deadline:
+        if self._halted is None and self._clock.monotonic() >= self.deadline:
             self._halted = DEADLINE
         return self._halted
 

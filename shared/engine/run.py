@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from shared.ports import Clock, Progress, StateStore, TenantServices
 from shared.sync.report import Outcome, Problem, RunReport, TenantReport, worst
 from shared.telemetry import log_crash, log_event
 
-OpenTenant = Callable[[Tenant], AbstractAsyncContextManager[TenantServices]]
+OpenTenant = Callable[[Tenant, float], AbstractAsyncContextManager[TenantServices]]
+"""Opens a tenant until it is left; what it would have to wait for beyond a moment of the clock is given up."""
 """Signs in to a tenant and gives what its run talks to; raises `TenantError`."""
 
 Work = Callable[[Job], Awaitable[TenantReport]]
@@ -56,7 +58,7 @@ class _Errand:
 
     options: RunOptions
     work: Work
-    deadline: float | None
+    deadline: float
 
     def is_dry(self, tenant: Tenant) -> bool:
         return self.options.dry_run or tenant.dry_run
@@ -70,7 +72,7 @@ async def run(settings: Settings, options: RunOptions, world: World, work: Work 
     tenants = chosen(settings.tenants, options.tenants)
     started_at = world.clock.now()
     budget = settings.time_budget_minutes
-    errand = _Errand(options, work, None if budget is None else world.clock.monotonic() + budget * 60)
+    errand = _Errand(options, work, math.inf if budget is None else world.clock.monotonic() + budget * 60)
     log_event(_LOG, logging.INFO, "run_started", run_id=options.run_id, tenants=len(tenants), dry_run=options.dry_run)
     reports = await asyncio.gather(*(_one(tenant, errand, world) for tenant in tenants))
     dry_run = options.dry_run or all(tenant.dry_run for tenant in tenants)
@@ -129,7 +131,7 @@ async def _attempt(tenant: Tenant, errand: _Errand, world: World, course: Course
 async def _work(tenant: Tenant, errand: _Errand, world: World, course: Course) -> TenantReport:
     options = errand.options
     try:
-        async with world.open_tenant(tenant) as services:
+        async with world.open_tenant(tenant, course.deadline) as services:
             # Whoever asks for a plan waits for it, and some chosen users are never too many for one process.
             room = None if errand.is_dry(tenant) or options.users else world.room
             return await errand.work(Job(tenant, options, services, world.state, world.progress, course, room=room))

@@ -57,6 +57,7 @@ class Member:
     def __init__(self, commons: Commons, wake: Callable[[], None]) -> None:
         """Made by `Commons.join`."""
         self.out = 0
+        self._bytes = 0
         self.waits = False
         self.wake = wake
         self._commons = commons
@@ -68,16 +69,18 @@ class Member:
 
     def take(self, answer_bytes: int) -> None:
         """Send a batch."""
-        self.out += 1
-        self._commons.places -= 1
-        self._commons.bytes -= answer_bytes
+        self._give(-1, -answer_bytes)
 
     def give_back(self, answer_bytes: int) -> None:
         """A batch has come back."""
-        self.out -= 1
-        self._commons.places += 1
-        self._commons.bytes += answer_bytes
+        self._give(1, answer_bytes)
         self._commons.wake()
+
+    def _give(self, places: int, answer_bytes: int) -> None:
+        self.out -= places
+        self._bytes -= answer_bytes
+        self._commons.places += places
+        self._commons.bytes += answer_bytes
 
     def wait(self, *, waits: bool) -> None:
         """Say whether more would be sent if there were places; what is not wanted is for the others."""
@@ -86,6 +89,7 @@ class Member:
             self._commons.wake()
 
     def leave(self) -> None:
-        """Take part no more; the others may have what is left."""
+        """Take part no more; the others may have what is left, and what never came back."""
+        self._give(self.out, self._bytes)
         self._commons.members.remove(self)
         self._commons.wake()

@@ -123,6 +123,7 @@ class GraphContactStore:
             if _holds(card, draft):
                 return card.item
             _check_unchanged(card.item, item)
+            _check_time(outcome)
             outcome = await self._calls.send(request, outcome)
         if isinstance(outcome, Fault):
             raise error_for(outcome, Where(Scope.ITEM, replica.is_hub))
@@ -137,6 +138,7 @@ class GraphContactStore:
         outcome = await self._calls.send(request)
         while isinstance(outcome, Doubtful):
             _check_unchanged((await self.read(replica, item.item_id)).item, item)
+            _check_time(outcome)
             outcome = await self._calls.send(request, outcome)
         if isinstance(outcome, Fault):
             raise error_for(outcome, Where(Scope.ITEM, replica.is_hub))
@@ -262,6 +264,13 @@ def _check_unchanged(now: Item, before: Item) -> None:
     if now.change_marker != before.change_marker:
         message = "The card was saved in between, by somebody or by a write of ours whose answer was lost."
         raise ItemChangedError(message, hint="Nothing to do: the next run tries again.", code="ItemChanged")
+
+
+def _check_time(outcome: Doubtful) -> None:
+    """Raise `ItemError` if the change has waited in vain for the last time."""
+    if outcome.final:
+        message = "The mailbox had to wait for so long that the change was not sent."
+        raise ItemError(message, hint="Nothing to do: the next run tries again.", code="Waited")
 
 
 def _holds(card: Card, draft: Draft) -> bool:

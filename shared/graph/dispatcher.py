@@ -1,9 +1,10 @@
 """All traffic with Graph: requests of many mailboxes, packed into batches and tried again as the policy says."""
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import zip_longest
 from typing import Final, Protocol, Self
@@ -53,13 +54,15 @@ class Wire(Protocol):
 class Limits:
     """How much may be out at a time: batches to begin with and at most, and requests of a mailbox in ten minutes.
 
-    `commons` is what is shared with other tenants, None for nothing.
+    `commons` is what is shared with other tenants, None for nothing. What would have to wait beyond the `deadline`
+    (a moment of the clock's monotonic seconds) is given up at once.
     """
 
     first_batches: int = FIRST_BATCHES
     batches: int = MOST_BATCHES
     mailbox_requests: int = MOST_REQUESTS
     commons: Commons | None = None
+    deadline: float = math.inf
 
 
 class Dispatcher:
@@ -77,6 +80,7 @@ class Dispatcher:
         limits = limits or Limits()
         self._wire, self._clock, self._traffic = wire, clock, traffic
         self._jitter = jitter or random.SystemRandom().random
+        self._deadline = limits.deadline
         self._lanes = Lanes(budget=limits.mailbox_requests)
         self._pace = Pace(limits.first_batches, limits.batches)
         self._member = (limits.commons or Commons()).join(self._pump_soon)
@@ -106,7 +110,7 @@ class Dispatcher:
         `after` is what an earlier attempt at the same came to. Raises `SignInError` when there is no token.
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        waiting = Waiting(request, future)
+        waiting = Waiting(request, future, self._clock.monotonic())
         if after:
             waiting.number, waiting.first_sent = after.number + 1, after.first_sent
         self._lanes.add(waiting)
@@ -124,7 +128,7 @@ class Dispatcher:
 
     def _look_soon(self) -> None:
         """Send what may be sent, if anything may: each look costs turns of the loop, and most answers need none."""
-        if self._lanes.some_wait or self._member.waits:
+        if self._lanes.some_wait or self._lanes.opens_at is not None or self._member.waits:
             self._pump_soon()
         else:
             self._pace.sent(self._member.out)
@@ -148,6 +152,7 @@ class Dispatcher:
         self._member.wait(waits=self._lanes.some_wait and self._may_send() and not self._member.free)
 
     def _send(self, now: float, *, patient: bool) -> None:
+        self._lanes.open(now)
         while (batches := self._batches_free()) and (batch := self._lanes.take(Room(), now, batches, patient=patient)):
             answer_bytes = sum(waiting.request.answer_bytes for waiting in batch)
             self._member.take(answer_bytes)
@@ -167,7 +172,8 @@ class Dispatcher:
         return min(self._pace.limit - self._member.out, self._member.free) if self._may_send() else 0
 
     def _set_alarm(self, now: float) -> None:
-        """Look again when a mailbox whose budget is spent may go on."""
+        """Look again when a mailbox whose budget is spent may go on, if there is time for it."""
+        self._lanes.refuse(after=self._deadline)
         opens_at = self._lanes.opens_at
         if opens_at is not None and (self._alarm is None or opens_at < self._alarm):
             self._alarm = opens_at
@@ -236,14 +242,26 @@ class Dispatcher:
             _resolve(waiting, answer)
             return
         fault = fault_of(answer)
-        verdict = self._judge(waiting, answer, fault, alone=alone)
+        verdict = self._in_time(self._judge(waiting, answer, fault, alone=alone))
         self._traffic.throttled += verdict.throttled
         if verdict.action is Action.GIVE_UP:
             _resolve(waiting, answer)
         elif verdict.wait_seconds > 0:
-            self._spawn(self._later(waiting, answer, verdict, everybody=fault.whole_batch and verdict.throttled))
+            everybody = fault.whole_batch and verdict.throttled
+            # Before anything else is sent: another batch may come back in this very turn.
+            self._holds += everybody
+            if verdict.throttled:
+                self._lanes.pause(waiting.request.mailbox)
+            self._spawn(self._later(waiting, answer, verdict, everybody=everybody))
         else:
             self._go_on(waiting, answer, verdict)
+
+    def _in_time(self, verdict: Verdict) -> Verdict:
+        """The verdict; the last word on the request, if its wait would end beyond the deadline."""
+        if not verdict.wait_seconds or self._clock.monotonic() + verdict.wait_seconds <= self._deadline:
+            return verdict
+        action = verdict.action if verdict.action is Action.VERIFY else Action.GIVE_UP
+        return replace(verdict, action=action, wait_seconds=0.0, final=True)
 
     def _judge(self, waiting: Waiting, answer: Answer | Lost, fault: Fault, *, alone: bool) -> Verdict:
         since = self._clock.monotonic() if waiting.first_sent is None else waiting.first_sent
@@ -259,17 +277,13 @@ class Dispatcher:
         return decide(fault, attempt, Chance(self._clock.now(), self._jitter()), headers)
 
     async def _later(self, waiting: Waiting, answer: Answer | Lost, verdict: Verdict, *, everybody: bool) -> None:
-        """Wait, with the mailbox (or all of them) paused when it is throttled, and go on."""
-        mailbox = waiting.request.mailbox
-        self._holds += everybody
-        if verdict.throttled:
-            self._lanes.pause(mailbox)
+        """Wait, and go on; the mailbox (or all of them) was paused if it is throttled."""
         try:
             await self._clock.sleep(verdict.wait_seconds)
         finally:
             self._holds -= everybody
             if verdict.throttled:
-                self._lanes.resume(mailbox)
+                self._lanes.resume(waiting.request.mailbox)
         self._go_on(waiting, answer, verdict)
         self._pump_soon()
 

@@ -22,8 +22,15 @@ from typing import Final
 from shared.graph.answers import Answer, Doubtful, Lost
 from shared.graph.batch import LARGEST_BATCH, Room, SubRequest
 from shared.graph.budget import MOST_REQUESTS, Budget
+from shared.graph.policy import CHANGES
 
 MAILBOX_CONCURRENCY: Final = 4
+LONGEST_UNSEEN_SECONDS: Final = 15.0
+"""So long a change may wait on the card that it was decided on; a paused mailbox waits for minutes.
+
+People save cards meanwhile, and whether If-Match is honoured on contacts is not documented.
+"""
+MOST_LOOKS: Final = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -32,10 +39,27 @@ class Waiting:
 
     request: SubRequest
     future: "asyncio.Future[Answer | Lost | Doubtful]"
+    asked_at: float = 0.0
     number: int = 1
     first_sent: float | None = None
     renewed: bool = False
     alone: bool = False
+
+    def is_void(self, now: float) -> bool:
+        """Whether it must not be sent: nobody waits for it, or the card that it changes was looked at too long ago."""
+        is_old = self.request.method in CHANGES and now - self.asked_at > LONGEST_UNSEEN_SECONDS
+        return is_old or self.future.done()
+
+    def give_back(self) -> None:
+        """Have the card looked at anew; after some such looks, tell who waits that this was the last try."""
+        if not self.future.done():
+            cause = Lost("Waited", sent=False)
+            self.future.set_result(Doubtful(cause, self.first_sent, self.number, self.number >= MOST_LOOKS))
+
+    def refuse(self) -> None:
+        """Tell who waits that there is no time for it."""
+        if not self.future.done():
+            self.future.set_result(Lost("OutOfTime", sent=False))
 
 
 @dataclass(slots=True, eq=False)
@@ -116,7 +140,7 @@ class Lanes:
         Who is `patient` lets mailboxes with little to do wait until they fill a batch. What is taken is in flight until
         `done`.
         """
-        self._open(now)
+        self.open(now)
         batch: list[Waiting] = []
         turns = [self._busy, self._light]
         if patient and batches > 1 and self._many_light < room.requests:
@@ -135,6 +159,20 @@ class Lanes:
         lane.in_flight -= 1
         lane.width = min(lane.width + well, self._per_mailbox)
         self._offer(lane)
+
+    def open(self, now: float) -> None:
+        """Let those go on whose budget has room again."""
+        while self._closed and self._closed[0][0] <= now:
+            lane = self._lanes[heappop(self._closed)[1]]
+            lane.closed = False
+            self._offer(lane)
+
+    def refuse(self, after: float) -> None:
+        """Give up what waits for a budget that has room only `after` this moment."""
+        for opens_at, mailbox in self._closed:
+            waiting = self._lanes[mailbox].waiting
+            while waiting and opens_at > after:
+                waiting.popleft().refuse()
 
     def pause(self, mailbox: str) -> None:
         """Send nothing for this mailbox until it was resumed as often as paused; it goes on with one at a time."""
@@ -221,8 +259,8 @@ class Lanes:
 
     def _next_of(self, lane: _Lane, now: float) -> Waiting | None:
         """What the mailbox would send; None if it may not, or nobody waits for it any more."""
-        while lane.waiting and lane.waiting[0].future.done():
-            lane.waiting.popleft()
+        while lane.waiting and lane.waiting[0].is_void(now):
+            lane.waiting.popleft().give_back()
         if not lane.ready:
             return None
         opens_at = lane.budget.opens_at(now)
@@ -231,13 +269,6 @@ class Lanes:
             heappush(self._closed, (opens_at, lane.mailbox))
             return None
         return lane.waiting[0]
-
-    def _open(self, now: float) -> None:
-        """Let those go on whose budget has room again."""
-        while self._closed and self._closed[0][0] <= now:
-            lane = self._lanes[heappop(self._closed)[1]]
-            lane.closed = False
-            self._offer(lane)
 
 
 def _longer_waiting(one: _Turns, other: _Turns) -> bool:

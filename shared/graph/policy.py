@@ -21,7 +21,8 @@ FIRST_BACKOFF_SECONDS: Final = 1.0
 MANY: Final = 8
 FEW: Final = 3
 TWICE: Final = 2
-_CHANGES: Final = ("PATCH", "DELETE")
+CHANGES: Final = ("PATCH", "DELETE")
+"""The methods that change a card which was looked at before."""
 
 
 class Action(Enum):
@@ -51,7 +52,7 @@ class Attempt:
 
     def may_harm(self, rule: "Rule") -> bool:
         """Whether sending it again could make a second card, or overwrite what a person saved meanwhile."""
-        return (rule.ambiguous and self.sent) if self.method == "POST" else self.method in _CHANGES
+        return (rule.ambiguous and self.sent) if self.method == "POST" else self.method in CHANGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Carrying a step out: under the tenant's lease, with the tenant open, and with an answer whatever becomes of it."""
 
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -71,14 +72,14 @@ async def _open(step: Step, tenant: Tenant, settings: Settings, world: World) ->
     errand, clock = step.errand, world.clock
     course = Course(clock, _deadline(errand, settings, world))
     lease = together(world.state, errand.tenant_id, errand.holder, world.place, course)
-    async with lease, world.open_tenant(tenant) as services:
+    async with lease, world.open_tenant(tenant, course.deadline) as services:
         yield Job(tenant, errand.options, services, world.state, world.progress, course)
 
 
-def _deadline(errand: Errand, settings: Settings, world: World) -> float | None:
+def _deadline(errand: Errand, settings: Settings, world: World) -> float:
     """When the time is used up that the whole run has, all its steps together."""
     if settings.time_budget_minutes is None:
-        return None
+        return math.inf
     passed = (world.clock.now() - errand.started_at).total_seconds()
     return world.clock.monotonic() + settings.time_budget_minutes * 60 - passed
 

@@ -415,7 +415,7 @@ async def test_a_fault_of_ours_hides_no_other_tenant(office: Office, caplog: pyt
     other = office.emulator.add_tenant(domain="fabrikam.com")
     other.add_shared_mailbox("hub@fabrikam.com")
 
-    def open_tenant(tenant: Tenant) -> AbstractAsyncContextManager[TenantServices]:
+    def open_tenant(tenant: Tenant, _deadline: float) -> AbstractAsyncContextManager[TenantServices]:
         raise ZeroDivisionError if tenant.tenant_id == other.id else SignInError(f"Tenant {tenant.tenant_id}: no.")
 
     desk = Desk(open_tenant, None, MemoryStateStore(), SystemClock())
@@ -444,7 +444,7 @@ async def test_silence_is_waited_for_once(office: Office) -> None:
     silent: Any = Silent()
 
     @asynccontextmanager
-    async def open_tenant(tenant: Tenant) -> AsyncIterator[TenantServices]:
+    async def open_tenant(_tenant: Tenant, _deadline: float) -> AsyncIterator[TenantServices]:
         yield TenantServices(silent, silent, silent, SystemClock(), Traffic())
 
     desk = Desk(open_tenant, None, MemoryStateStore(), SystemClock())

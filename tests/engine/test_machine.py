@@ -182,7 +182,7 @@ class Life(RuleBasedStateMachine):
         self.typed.runs += 1
 
         @asynccontextmanager
-        async def opened(_: Tenant) -> AsyncIterator[TenantServices]:
+        async def opened(_tenant: Tenant, _deadline: float) -> AsyncIterator[TenantServices]:
             yield self.services
 
         chosen = config.load(self.emulator.environment() | {"AUTOMATION_SYNCCONTACTS_DELETE_POLICY": self.policy.value})

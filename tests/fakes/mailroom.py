@@ -74,7 +74,7 @@ class Mailroom:
         self._seconds = 0
 
     @asynccontextmanager
-    async def _opened(self, _tenant: Tenant):  # type: ignore[no-untyped-def]
+    async def _opened(self, _tenant: Tenant, _deadline: float):  # type: ignore[no-untyped-def]
         yield TenantServices(self, self, self, self.clock, Traffic())
 
     @property

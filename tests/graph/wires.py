@@ -79,6 +79,7 @@ class StillClock:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.sleepers: list[tuple[float, asyncio.Future[None]]] = []
+        self.naps = 0
 
     def now(self) -> datetime:
         """The time now, UTC."""
@@ -90,7 +91,10 @@ class StillClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait until a test has advanced so far."""
+        self.naps += 1
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if seconds <= 0:
+            future.set_result(None)
         self.sleepers.append((self.seconds + seconds, future))
         await future
 
