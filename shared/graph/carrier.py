@@ -10,7 +10,13 @@ from yarl import URL
 from shared.graph.answers import Answer, Lost
 
 _READ_SECONDS: Final = 120.0
-_CONNECT_SECONDS: Final = 10.0
+_SOCKET_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 30.0
+"""For all that comes before the request: name, socket, proxy and TLS. A proxy that never lets us through ends here."""
+
+_TOTAL_SECONDS: Final = 600.0
+"""The largest answer, 16 MB, takes so long at a fifth of a megabit a second; and it leaves time to try once more."""
+
 _IDLE_SECONDS: Final = 30.0
 _NEVER_LEFT: Final = (aiohttp.ClientHttpProxyError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
@@ -22,12 +28,17 @@ class Carrier:
         """`verify` says whom to trust, None the usual; `proxy` is the URL of an HTTP proxy, "" for none."""
         # As many connections as there are batches: the dispatcher bounds them, and nobody waits for one here.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS, ssl=verify or True)
-        timeout = aiohttp.ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS)
+        timeout = aiohttp.ClientTimeout(
+            total=_TOTAL_SECONDS, connect=_CONNECT_SECONDS, sock_connect=_SOCKET_SECONDS, sock_read=_READ_SECONDS
+        )
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         self._proxy = URL(proxy) if proxy else None
 
     async def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer | Lost:
-        """Send one request, follow no redirect, and read its answer; a lost connection is a value."""
+        """Send one request, follow no redirect, and read its answer; a lost connection is a value.
+
+        It ends within ten minutes, whatever is at the other end.
+        """
         try:
             async with self._session.request(
                 method,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from shared.config.model import Cloud
-from shared.errors import MailboxError
+from shared.errors import MailboxError, SignInError
 from shared.graph.answers import Answer, Lost
 from shared.ports import Clock
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _RENEW_EVERY_SECONDS: Final = 30.0
 _DRESSED_SECONDS: Final = 60.0
+_FAILED_SECONDS: Final = 10.0
+"""So long a failed sign-in stands: those who waited for it would fail one after the other, up to a minute each."""
+
 _PORTS: Final = {"https": 443, "http": 80}
 _NUMBERED_FROM: Final = 24
 """In the text of a GUID its last twelve digits begin here."""
@@ -41,7 +44,7 @@ class TokenSource(Protocol):
 
 
 class _Renewable:
-    """A credential that can be told to pass its cache by once.
+    """A credential that can be told to pass its cache by once, and that fails for all who wait when it fails.
 
     A valid token is at times refused by one back end; claims make Entra issue a new one, as for a claims challenge.
     """
@@ -50,6 +53,8 @@ class _Renewable:
         self._inner, self._clock = inner, clock
         self._renewed_at: float | None = None
         self._claims: str | None = None
+        self._failure: SignInError | None = None
+        self._failed_until = 0.0
         self._lock = asyncio.Lock()
 
     def renew(self) -> None:
@@ -65,10 +70,23 @@ class _Renewable:
 
     async def get_token(self, *scopes: str, **options: Any) -> Any:
         async with self._lock:
-            claims, self._claims = self._claims, None
+            if self._failure and self._clock.monotonic() < self._failed_until:
+                raise _copy(self._failure)
+            claims = self._claims
             if claims and not options.get("claims"):
                 options["claims"] = claims
+            token = await self._ask(*scopes, **options)
+            # Not before: whoever asks after a failure, or after one who gave up waiting, needs the claims as much.
+            if self._claims == claims:
+                self._claims = None
+            return token
+
+    async def _ask(self, *scopes: str, **options: Any) -> Any:
+        try:
             return await self._inner.get_token(*scopes, **options)
+        except SignInError as error:
+            self._failure, self._failed_until = _copy(error), self._clock.monotonic() + _FAILED_SECONDS
+            raise
 
 
 class Transport:
@@ -95,18 +113,23 @@ class Transport:
         """
         if not url.startswith(f"{self.base_url}/$"):
             relative_to(self.base_url, url)
-        answer = await self._exchange(method, url, headers, body)
+        dress = await self._dressed()
+        answer = await self._exchange(method, url, {**dress, **headers}, body)
         if isinstance(answer, Answer) and answer.status == 401 and (claims := _claims_in(answer)):
+            self._meet(claims, dress)
+            return await self._exchange(method, url, {**await self._dressed(), **headers}, body)
+        return answer
+
+    def _meet(self, claims: str, refused: Mapping[str, str]) -> None:
+        """Ask for a token with these claims, unless the one that was refused is not the newest any more."""
+        if self._headers == refused:
             self._credential.meet(claims)
             self._headers = {}
-            return await self._exchange(method, url, headers, body)
-        return answer
 
     async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer | Lost:
         # A GUID as Graph wants it; one of its own for each request would cost more than all other headers.
         request_id = f"{self._run_of_ids}{next(self._request_numbers):012x}"
-        ours = {"client-request-id": request_id}
-        return await self._carrier.exchange(method, url, {**await self._dressed(), **ours, **headers}, body)
+        return await self._carrier.exchange(method, url, {"client-request-id": request_id, **headers}, body)
 
     async def _dressed(self) -> Mapping[str, str]:
         if self._headers and self._clock.monotonic() < self._fresh_until:
@@ -116,6 +139,11 @@ class Transport:
                 self._headers = await self._dress()
                 self._fresh_until = self._clock.monotonic() + _DRESSED_SECONDS
         return self._headers
+
+
+def _copy(error: SignInError) -> SignInError:
+    """An error of its own for each who waits: a shared one would gather all their tracebacks."""
+    return SignInError(error.message, hint=error.hint, code=error.code, who=error.who)
 
 
 def _claims_in(answer: Answer) -> str:

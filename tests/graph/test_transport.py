@@ -12,13 +12,16 @@ from aiohttp import web
 from azure.core.credentials import AccessToken
 
 from shared.config.model import Cloud
-from shared.errors import MailboxError, SignInError
+from shared.errors import MailboxError, SignInError, Who
 from shared.graph.answers import Answer, Lost
 from shared.graph.transport import Transport, open_transport, relative_to
-from tests.graph.wires import StillClock
+from tests.graph.wires import StillClock, settled
 
 BASE = "https://graph.microsoft.com/v1.0"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer claims="eyJhIjoxfQ=="'}
 
 
 class Credential:
@@ -34,9 +37,38 @@ class Credential:
             raise self.error
         return AccessToken(f"token-{len(self.asked)}", 2**31)
 
+    @property
+    def claims(self) -> list[str | None]:
+        """The claims of each asking."""
+        return [options.get("claims") for _, options in self.asked]
+
+
+class Remembering(Credential):
+    """Hands out the same token until claims ask for another."""
+
+    token: AccessToken | None = None
+
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        if self.token is None or options.get("claims"):
+            self.token = await super().get_token(*scopes, **options)
+        return self.token
+
+
+class Gated(Credential):
+    """Answers nobody before its gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        token = await super().get_token(*scopes, **options)
+        await self.gate.wait()
+        return token
+
 
 @asynccontextmanager
-async def served(handler: Handler, credential: Credential) -> AsyncIterator[Transport]:
+async def served(handler: Handler, credential: Credential, clock: StillClock | None = None) -> AsyncIterator[Transport]:
     """A transport to a server on loopback that answers everything with `handler`."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", handler)
@@ -46,9 +78,19 @@ async def served(handler: Handler, credential: Credential) -> AsyncIterator[Tran
     await site.start()
     port = runner.addresses[0][1]
     cloud = Cloud("Test", f"http://127.0.0.1:{port}/v1.0", "https://login.example", "https://graph.example/.default")
-    async with open_transport(cloud, credential, StillClock()) as transport:
+    async with open_transport(cloud, credential, clock or StillClock()) as transport:
         yield transport
     await runner.cleanup()
+
+
+async def ask(transport: Transport) -> Answer | Lost:
+    """Send any request."""
+    return await transport.send("GET", f"{transport.base_url}/x", {}, b"")
+
+
+def statuses(answers: list[Answer | Lost]) -> list[int]:
+    """What each answer says, 0 for a lost one."""
+    return [answer.status if isinstance(answer, Answer) else 0 for answer in answers]
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -136,7 +178,7 @@ async def test_a_claims_challenge_is_met() -> None:
 
     async def handler(request: web.Request) -> web.Response:
         if request.headers["Authorization"] == "Bearer token-1":
-            return web.Response(status=401, headers={"WWW-Authenticate": 'Bearer claims="eyJhIjoxfQ=="'})
+            return web.Response(status=401, headers=CHALLENGE)
         return web.json_response({})
 
     credential = Credential()
@@ -145,6 +187,100 @@ async def test_a_claims_challenge_is_met() -> None:
     assert isinstance(answer, Answer)
     assert answer.status == 200
     assert credential.asked[1][1]["claims"] == '{"a":1}'
+
+
+async def test_many_challenges_of_one_token_are_one_token_request() -> None:
+    """Those that come when there is a new token already ask for none; their requests go out again with it."""
+    refused, renewed = 0, asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal refused
+        if request.headers["Authorization"] != "Bearer token-1":
+            renewed.set()
+            return web.json_response({})
+        refused += 1
+        if refused > 3:
+            await renewed.wait()
+        return web.Response(status=401, headers=CHALLENGE)
+
+    credential = Credential()
+    async with served(handler, credential) as transport:
+        answers = await asyncio.gather(*(ask(transport) for _ in range(20)))
+    assert statuses(answers) == [200] * 20
+    assert refused == 20
+    assert credential.claims == [None, '{"a":1}']
+
+
+async def test_a_challenge_counts_though_its_token_was_looked_up_anew() -> None:
+    """Each minute the credential is asked again; as long as it gives the same token, its challenge is met."""
+    arrived, answered = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        if request.headers["Authorization"] != "Bearer token-1":
+            return web.json_response({})
+        if not arrived.is_set():
+            arrived.set()
+            await answered.wait()
+            return web.Response(status=401, headers=CHALLENGE)
+        return web.json_response({})
+
+    credential, clock = Remembering(), StillClock()
+    async with served(handler, credential, clock) as transport:
+        slow = asyncio.create_task(ask(transport))
+        await arrived.wait()
+        await clock.advance(90)
+        await ask(transport)
+        answered.set()
+        await slow
+    assert credential.claims == [None, '{"a":1}']
+
+
+async def test_a_failed_sign_in_is_heard_by_all_who_waited() -> None:
+    """Each has an error of its own, nobody asks after the first, and some seconds later it is tried anew."""
+    credential, clock = Credential(SignInError("No.", hint="Look.", code="Odd", who=Who.DEPLOYER)), StillClock()
+    async with served(echo, credential, clock) as transport:
+        errors = await asyncio.gather(*(ask(transport) for _ in range(20)), return_exceptions=True)
+        assert len(credential.asked) == 1
+        assert len({id(error) for error in errors}) == 20
+        told = {(e.message, e.hint, e.code, e.who) for e in errors if isinstance(e, SignInError)}
+        assert told == {("No.", "Look.", "Odd", Who.DEPLOYER)}
+        credential.error = None
+        await clock.advance(30)
+        assert statuses([await ask(transport)]) == [200]
+
+
+async def test_who_stops_waiting_for_a_sign_in_harms_nobody() -> None:
+    """The next one signs in instead, and with the same claims."""
+    credential = Gated()
+    async with served(echo, credential) as transport:
+        transport.renew_token()
+        first, *others = [asyncio.create_task(ask(transport)) for _ in range(5)]
+        await settled()
+        others.pop().cancel()
+        first.cancel()
+        await settled()
+        credential.gate.set()
+        assert statuses(await asyncio.gather(*others)) == [200] * 3
+    asked, again = credential.claims
+    assert asked == again is not None
+
+
+async def test_claims_outlive_a_failed_sign_in() -> None:
+    """The token that they were to replace is as useless as before."""
+    credential, clock = Credential(), StillClock()
+    async with served(echo, credential, clock) as transport:
+        transport.renew_token()
+        credential.error = SignInError("No.")
+        with pytest.raises(SignInError):
+            await ask(transport)
+        credential.error = None
+        await clock.advance(20)
+        await ask(transport)
+        await clock.advance(90)
+        await ask(transport)
+    asked, again, later = credential.claims
+    assert asked == again is not None
+    assert later is None
 
 
 async def test_what_the_credential_says_comes_through() -> None:
