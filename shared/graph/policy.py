@@ -79,9 +79,12 @@ class Rule:
     codes: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     throttled: bool = False
+    methods: tuple[str, ...] = ()
 
-    def fits(self, fault: Fault) -> bool:
-        """Whether the row is about this fault."""
+    def fits(self, fault: Fault, method: str) -> bool:
+        """Whether the row is about this fault of a request with this method."""
+        if self.methods and method not in self.methods:
+            return False
         if self.statuses and fault.status not in self.statuses:
             return False
         if not self.codes and not self.phrases:
@@ -96,6 +99,8 @@ RULES: Final[tuple[Rule, ...]] = (
          statuses=(400,), codes=("requestbodyread",)),
     Rule("seen for healthy mailboxes too (graph-explorer#4038)", FEW, ambiguous=False,
          statuses=(404,), codes=("errorinvaliduser",)),
+    Rule("two writers met, or Exchange was at work; on a read, too (Q&A 271870)", FEW, ambiguous=False,
+         statuses=(412,), methods=("GET",)),
     Rule("too many connections to the mailbox (graph-explorer#4056)", MANY, ambiguous=True,
          codes=("errortoomanyobjectsopened",), throttled=True),
     Rule("throttled; a write was once applied nevertheless (Q&A 5529013)", MANY, ambiguous=True,
@@ -124,7 +129,7 @@ def decide(fault: Fault, attempt: Attempt, chance: Chance, headers: Mapping[str,
         return Verdict(Action.GIVE_UP if attempt.renewed else Action.RENEW_TOKEN)
     if fault.whole_batch and fault.status in (400, 413) and not attempt.alone:
         return Verdict(Action.ISOLATE)
-    rule = next((rule for rule in RULES if rule.fits(fault)), None)
+    rule = next((rule for rule in RULES if rule.fits(fault, attempt.method)), None)
     if rule is None:
         return Verdict(Action.GIVE_UP)
     wait = wait_seconds((headers or {}).get("retry-after"), attempt.number, chance)

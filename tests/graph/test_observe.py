@@ -9,7 +9,7 @@ from shared.graph.wire import MARKER
 from shared.ports import TenantServices
 from shared.sync.replica import Observation, Replica
 from shared.sync.stamp import Stamp, SyncId, write_stamp
-from tests.emulator import Answer, Drop, Emulator, Fault, MailboxState, Run, Switches, Tenant
+from tests.emulator import Answer, Conflict, Drop, Emulator, Fault, MailboxState, Run, Switches, Tenant
 from tests.graph.scene import ANNA, BEN, Says, hub, opened, spoke, staffed
 
 GUID = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -253,6 +253,20 @@ async def test_a_healthy_mailbox_called_invalid_is_asked_again(nth: int) -> None
         emulator.faults.add(Fault(action=Answer(404, "ErrorInvalidUser"), mailbox=ANNA, path="contact", nth=nth))
         async with opened(emulator, tenant) as services:
             assert len((await services.contacts.observe(await spoke(services))).items) == 33
+
+
+@pytest.mark.parametrize("path", ["delta", r"contacts/[^/]+$"], ids=["a page", "one card"])
+async def test_a_conflict_on_a_read_is_read_again(path: str) -> None:
+    """Exchange answers even a GET with 412 when it is at work on the mailbox: asked again, it gives what is there."""
+    async with Emulator() as emulator:
+        tenant = staffed(emulator)
+        fill(tenant)
+        async with opened(emulator, tenant) as services:
+            replica = await spoke(services)
+            conflict = emulator.faults.add(Fault(action=Conflict(), method="GET", mailbox=ANNA, path=path, count=2))
+            observation = await services.contacts.observe(replica)
+            await services.contacts.read(replica, observation.items[0].item_id)
+    assert (len(observation.items), conflict.happened) == (33, 2)
 
 
 async def test_a_flapping_mailbox_is_read_whole_or_skipped() -> None:

@@ -46,7 +46,8 @@ METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE"])
         (Fault(404), Action.GIVE_UP, Action.GIVE_UP),
         (Fault(409), Action.GIVE_UP, Action.GIVE_UP),
         (Fault(410), Action.GIVE_UP, Action.GIVE_UP),
-        (Fault(412, ("errorirresolvableconflict",)), Action.GIVE_UP, Action.GIVE_UP),
+        (Fault(412), Action.RETRY, Action.GIVE_UP),
+        (Fault(412, ("errorirresolvableconflict",)), Action.RETRY, Action.GIVE_UP),
         (Fault(413), Action.GIVE_UP, Action.GIVE_UP),
         (Fault(500, ("errorcorruptdata",)), Action.GIVE_UP, Action.GIVE_UP),
         (Fault(302), Action.GIVE_UP, Action.GIVE_UP),
@@ -89,6 +90,15 @@ def test_a_change_of_a_card_is_never_just_sent_again(status: int, method: str, n
 def test_a_wait_that_was_not_enough_grows(number: int) -> None:
     """Graph was seen to say "1" for minutes: asked again and again, it is left alone for longer."""
     assert wait_seconds("1", number, CHANCE) >= 2 ** (number - 1)
+
+
+def test_a_conflict_is_a_reads_own_mishap_and_a_writes_answer() -> None:
+    """Nothing is lost by reading again, three times in all; a write has to be decided anew by whoever sent it."""
+    conflict = Fault(412, ("errorirresolvableconflict",))
+    actions = [decide(conflict, Attempt("GET", number), CHANCE).action for number in (1, 2, 3)]
+    assert actions == [Action.RETRY, Action.RETRY, Action.GIVE_UP]
+    for method in ("PATCH", "DELETE"):
+        assert decide(conflict, Attempt(method), CHANCE).action is Action.GIVE_UP
 
 
 def test_a_create_that_never_left_is_sent_again() -> None:
