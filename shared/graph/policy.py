@@ -132,11 +132,18 @@ def decide(fault: Fault, attempt: Attempt, chance: Chance, headers: Mapping[str,
     rule = next((rule for rule in RULES if rule.fits(fault, attempt.method)), None)
     if rule is None:
         return Verdict(Action.GIVE_UP)
-    wait = wait_seconds((headers or {}).get("retry-after"), attempt.number, chance)
+    asked = (headers or {}).get("retry-after")
+    wait = wait_seconds(asked, attempt.number, chance)
+    throttled = rule.throttled or _asks_for_a_wait(fault, asked, chance)
     if _exhausted(attempt, rule, wait):
-        return Verdict(_last_word(rule, attempt), throttled=rule.throttled, final=True)
+        return Verdict(_last_word(rule, attempt), throttled=throttled, final=True)
     action = Action.VERIFY if attempt.may_harm(rule) else Action.RETRY
-    return Verdict(action, wait, rule.throttled)
+    return Verdict(action, wait, throttled)
+
+
+def _asks_for_a_wait(fault: Fault, asked: str | None, chance: Chance) -> bool:
+    """Whether a 503 is throttling by another name: then it says how long to wait (concepts/errors.md)."""
+    return fault.status == 503 and parse_retry_after(asked, chance.now) is not None
 
 
 def _exhausted(attempt: Attempt, rule: Rule, wait: float) -> bool:

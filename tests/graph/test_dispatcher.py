@@ -106,10 +106,11 @@ async def test_nobody_waits_for_company_while_a_mailbox_is_busy() -> None:
         await asyncio.gather(*tasks)
 
 
-async def test_a_throttled_mailbox_pauses_alone() -> None:
-    """A 429 with a wait holds that mailbox back for so long; the others go on meanwhile."""
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_throttled_mailbox_pauses_alone(status: int) -> None:
+    """A 429 or 503 with a wait holds that mailbox back for so long; the others go on meanwhile."""
     clock = StillClock()
-    limits = iter([(429, {"Retry-After": "30"})])
+    limits = iter([(status, {"Retry-After": "30"})])
     wire = ScriptedWire(lambda entries: reply(entries, slow=next(limits, (200, {}))))
     async with running(wire, clock) as dispatcher:
         first = asyncio.create_task(dispatcher.request(sub("slow", "1")))
@@ -195,10 +196,11 @@ async def test_a_wait_on_the_batch_counts_for_its_parts() -> None:
         assert isinstance(task.result(), Answer)
 
 
-async def test_a_throttled_batch_holds_everybody_back() -> None:
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_throttled_batch_holds_everybody_back(status: int) -> None:
     """When Graph refuses batches as such, none is sent until the wait is over."""
     clock = StillClock()
-    answers = iter([Answer(429, {"retry-after": "10"}, b"")])
+    answers = iter([Answer(status, {"retry-after": "10"}, b"")])
     wire = ScriptedWire(lambda entries: next(answers, None) or reply(entries))
     async with running(wire, clock) as dispatcher:
         first = asyncio.create_task(dispatcher.request(sub("a")))

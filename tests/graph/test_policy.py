@@ -161,10 +161,21 @@ def test_back_off_grows(number: int, jitter: float) -> None:
     assert wait_seconds(None, number + 1, Chance(NOW, jitter)) >= wait_seconds(None, number, Chance(NOW, 0))
 
 
-def test_only_throttling_pauses_a_mailbox() -> None:
-    """A gateway error is that request's; a 429 is everybody's in that mailbox."""
-    assert decide(Fault(429), Attempt("GET"), CHANCE).throttled
-    assert not decide(Fault(503), Attempt("GET"), CHANCE).throttled
+@pytest.mark.parametrize(
+    ("status", "header", "throttled"),
+    [
+        (429, None, True),
+        (503, None, False),
+        (503, "soon", False),
+        (503, "120", True),
+        (503, format_datetime(NOW + timedelta(seconds=90), usegmt=True), True),
+        (502, "120", False),
+    ],
+)
+def test_only_throttling_pauses_a_mailbox(status: int, header: str | None, throttled: bool) -> None:
+    """A gateway error is that request's; a 429, or a 503 that says how long to wait, is everybody's in that mailbox."""
+    headers = {} if header is None else {"retry-after": header}
+    assert decide(Fault(status), Attempt("GET"), CHANCE, headers).throttled is throttled
 
 
 def test_every_rule_says_why() -> None:
