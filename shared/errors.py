@@ -15,6 +15,7 @@
     ├── MailboxError            this mailbox ends failed, the other mailboxes go on
     │   └── MailboxSkippedError this mailbox cannot take part; the run can still be fine
     └── ItemError               this item is left as it is, the rest of its mailbox goes on
+        ├── ItemBusyError       Graph puts its write off: how the others fare tells whose matter it is
         ├── ItemChangedError    somebody saved it in between: read it and decide once more
         ├── ItemGoneError       it is not there any more
         └── ItemRefusedError    Graph will not have it: quarantine it
@@ -147,6 +148,10 @@ class ItemError(MirrorError):
     """One item could not be read or written."""
 
     code = "ItemFailed"
+
+
+class ItemBusyError(ItemError):
+    """Graph put this item's write off until it was given up; code and hint are those of a mailbox that has failed."""
 
 
 class ItemChangedError(ItemError):

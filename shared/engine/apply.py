@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shared.errors import (
+    ItemBusyError,
     ItemChangedError,
     ItemError,
     ItemGoneError,
     ItemRefusedError,
     MailboxError,
     MailboxSkippedError,
+    MirrorError,
     TenantError,
 )
 from shared.ports import ContactStore
@@ -38,9 +40,16 @@ What is decided on a card just read must not wait for others between reading and
 ATTEMPTS: Final = 2
 """How often a card is read and decided upon when somebody saves it at the same moment."""
 
+MOST_PUT_OFF: Final = 2 * WORKERS
+"""So many writes put off, with none done beside them, are the mailbox's failure: more than can be one card each."""
 
 KEPT_AT_ONCE: Final = 200
 """So many confirmed writes are remembered together; of a run that is killed they are forgotten, and found by marker."""
+
+
+_MEND_CARD: Final = (
+    "Open the card in Outlook, retype it and save it: it is tried again when it changes, and once a day."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,11 @@ class Applied:
     tenant_error: TenantError | None = None
 
     @property
+    def written(self) -> int:
+        """How many cards were changed."""
+        return self.created + self.updated + self.stamped + self.deleted
+
+    @property
     def is_stopped(self) -> bool:
         """Whether the mailbox or the tenant cannot go on."""
         return self.failure is not None or self.tenant_error is not None
@@ -85,7 +99,7 @@ class Applied:
         return replace(self, settled=set(), undone=set())
 
 
-def failure_of(error: MailboxError | TenantError) -> Failure:
+def failure_of(error: MirrorError) -> Failure:
     """The error as a value."""
     return Failure(error.code, error.message, error.hint, skipped=isinstance(error, MailboxSkippedError))
 
@@ -102,6 +116,7 @@ async def apply(store: ContactStore, rules: Rules, operations: Sequence[Operatio
         hand = _Hand(store, rules, applied, beside, group)
         await _share(hand, others, WORKERS)
         await _share(hand, creates, CREATORS)
+    hand.judge()
     await hand.keep()
     return applied
 
@@ -125,6 +140,22 @@ async def _work(hand: "_Hand", pending: Iterator[Operation]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class _PutOff:
+    """A write that Graph put off until it was given up, and how many cards were `written` when it began."""
+
+    operation: Operation
+    error: ItemBusyError
+    written: int
+
+    def error_at(self, written: int) -> ItemError:
+        """What it was, so many cards being written in the end: refused, if others were while it was not."""
+        if written == self.written:
+            return self.error
+        message = f"Others of its mailbox were written, this card was not. {self.error.message}"
+        return ItemRefusedError(message, hint=_MEND_CARD, code="ItemRefused")
+
+
+@dataclass(frozen=True, slots=True)
 class _Hand:
     """Carries out one operation after the other."""
 
@@ -135,6 +166,7 @@ class _Hand:
     group: asyncio.TaskGroup
     links: list[StoredLink] = field(default_factory=list)
     forgotten: list[SyncId] = field(default_factory=list)
+    put_off: list[_PutOff] = field(default_factory=list)
     keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def keep(self) -> None:
@@ -164,15 +196,18 @@ class _Hand:
             except TenantError as error:
                 self.applied.tenant_error = error
 
+    def judge(self) -> None:
+        """Leave each card that was put off with what it was; of a mailbox that has failed they are all to do again."""
+        if not self.applied.is_stopped:
+            for one in self.put_off:
+                self._leave(one.operation, one.error_at(self.applied.written))
+
     async def carry_out(self, operation: Operation) -> None:
+        written = self.applied.written
         try:
-            match operation:
-                case CreateContact():
-                    await self._create(operation)
-                case DeleteContact():
-                    await self._delete(operation)
-                case _:
-                    await self._write(operation)
+            await self._do(operation)
+        except ItemBusyError as error:
+            self._put_off(_PutOff(operation, error, written))
         except ItemError as error:
             self._leave(operation, error)
         except MailboxError as error:
@@ -181,6 +216,15 @@ class _Hand:
         except TenantError as error:
             self.applied.tenant_error = error
         self._keep_beside()
+
+    async def _do(self, operation: Operation) -> None:
+        match operation:
+            case CreateContact():
+                await self._create(operation)
+            case DeleteContact():
+                await self._delete(operation)
+            case _:
+                await self._write(operation)
 
     async def _create(self, operation: CreateContact) -> None:
         draft = new_draft(operation)
@@ -224,6 +268,13 @@ class _Hand:
             self.applied.stamped += 1
         else:
             self.applied.updated += 1
+
+    def _put_off(self, latest: _PutOff) -> None:
+        """Go on with the others, unless so many have fared alike since a card was written last."""
+        self.applied.undone.add(latest.operation.stamp.sync_id)
+        self.put_off.append(latest)
+        if sum(one.written == self.applied.written for one in self.put_off) >= MOST_PUT_OFF:
+            self.applied.failure = failure_of(latest.error)
 
     def _leave(self, operation: Operation, error: ItemError) -> None:
         self.applied.undone.add(operation.stamp.sync_id)

@@ -11,7 +11,7 @@ from shared.graph.answers import Answer, Doubtful, Lost, UnreadableBodyError, de
 from shared.graph.batch import SubRequest
 from shared.graph.calls import Calls, Listing, each
 from shared.graph.changes import Follower
-from shared.graph.failures import Scope, Where, error_for
+from shared.graph.failures import Scope, Where, error_for, error_for_write
 from shared.graph.faults import Fault, fault_of
 from shared.graph.observe import Reader, first_of
 from shared.graph.pages import Row
@@ -102,19 +102,19 @@ class GraphContactStore:
             if isinstance(outcome, Answer) and (item := await self._created(replica, draft, outcome)):
                 return item
             if isinstance(outcome, Fault):
-                raise error_for(outcome, _new_in(replica))
+                raise error_for_write(outcome, _new_in(replica))
             if draft.marker is None:
                 raise ItemError("It is not known whether the card was created.", code="UnknownFate")
             if found := await self._look_up(replica, draft):
                 return found
             after = _next_try(outcome, after)
             if after.final:
-                raise error_for(_fault_in(outcome), _new_in(replica))
+                raise error_for_write(_fault_in(outcome), _new_in(replica))
 
     async def update(self, replica: Replica, item: Item, draft: Draft) -> Item:
         """Write `draft` onto the card if it is still as `item` says.
 
-        Raises `ItemChangedError`, `ItemGoneError` or `ItemRefusedError`.
+        Raises `ItemChangedError`, `ItemGoneError`, `ItemRefusedError` or `ItemBusyError`.
         """
         request = _conditional(replica, item, "PATCH", wire.update_body(draft, item))
         outcome = await self._calls.send(request)
@@ -126,7 +126,7 @@ class GraphContactStore:
             _check_time(outcome)
             outcome = await self._calls.send(request, outcome)
         if isinstance(outcome, Fault):
-            raise error_for(outcome, Where(Scope.ITEM, replica.is_hub))
+            raise error_for_write(outcome, Where(Scope.ITEM, replica.is_hub))
         return await self._updated(replica, item, draft, _row_or_none(outcome.body))
 
     async def delete(self, replica: Replica, item: Item) -> None:
@@ -141,7 +141,7 @@ class GraphContactStore:
             _check_time(outcome)
             outcome = await self._calls.send(request, outcome)
         if isinstance(outcome, Fault):
-            raise error_for(outcome, Where(Scope.ITEM, replica.is_hub))
+            raise error_for_write(outcome, Where(Scope.ITEM, replica.is_hub))
 
     def _inject(self, folder_name: str) -> None:
         """Cards of a folder may bear its name as a category."""

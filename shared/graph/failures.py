@@ -9,6 +9,7 @@ from typing import Final
 
 from shared.errors import (
     HubNotFoundError,
+    ItemBusyError,
     ItemChangedError,
     ItemError,
     ItemGoneError,
@@ -271,6 +272,10 @@ ROWS: Final[tuple[_Row, ...]] = (
 """First fit wins. A row's code is what `docs/operations.md` explains."""
 
 
+_PUTS_OFF: Final = (429, 503, 504)
+_MAY_BE_THE_CARDS: Final = ("Throttled", "GraphUnavailable")
+
+
 def error_for(fault: Fault, where: Where) -> MirrorError:
     """The error that the fault means there; never fails, an unknown fault is the mailbox's (or the item's) failure."""
     row = next((row for row in ROWS if row.fits(fault, where)), None)
@@ -285,6 +290,14 @@ def error_for(fault: Fault, where: Where) -> MirrorError:
     if where.is_hub or where.scope is Scope.FIND_HUB:
         return _hub_error(kind, code, text, hint)
     return kind(text, hint=hint, code=code)
+
+
+def error_for_write(fault: Fault, where: Where) -> MirrorError:
+    """As `error_for`, for a write of one card: `ItemBusyError` if it was put off by itself, not with its batch."""
+    error = error_for(fault, where)
+    if fault.whole_batch or fault.status not in _PUTS_OFF or error.code not in _MAY_BE_THE_CARDS:
+        return error
+    return ItemBusyError(error.message, hint=error.hint, code=error.code)
 
 
 def _unknown(where: Where) -> type[MirrorError]:

@@ -1,11 +1,13 @@
 """Carrying out one mailbox's operations: what is confirmed is remembered, beside the work."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from shared.engine.apply import KEPT_AT_ONCE, Applied, Beside, apply
-from shared.errors import TenantError
+import pytest
+
+from shared.engine.apply import CREATORS, KEPT_AT_ONCE, MOST_PUT_OFF, Applied, Beside, apply
+from shared.errors import ItemBusyError, TenantError
 from shared.sync.contact import Contact
 from shared.sync.mergebase import Version
 from shared.sync.operations import CreateContact
@@ -94,3 +96,49 @@ async def test_a_state_that_fails_ends_the_work() -> None:
     assert applied.tenant_error
     assert len(mailbox.made) < MANY
     assert applied.undone
+
+
+class Moody(Mailbox):
+    """Puts the cards in `poison` off, and makes the others."""
+
+    def __init__(self, poison: Collection[int]) -> None:
+        super().__init__()
+        self.poison = {str(number) for number in poison}
+        self.asked = 0
+
+    async def create(self, replica: Replica, draft: Draft) -> Item:
+        self.asked += 1
+        if draft.marker in self.poison:
+            await asyncio.sleep(0)
+            raise ItemBusyError("No time.", hint="Wait.", code="Throttled")
+        return await super().create(replica, draft)
+
+
+@pytest.mark.parametrize("poison", [[0], [500], [0, 1, 2, 3], range(7), range(0, 600, 9)], ids=repr)
+async def test_what_is_put_off_while_others_are_written_is_refused(poison: Sequence[int]) -> None:
+    """Each such card is quarantined, not counted as written, and all the others are made."""
+    mailbox = Moody(poison)
+    applied = await carry_out(mailbox, Memory())
+    names = {str(number) for number in poison}
+    assert {one.sync_id for one in applied.refused} == applied.undone == names
+    assert {problem.code for problem in applied.problems} == {"ItemRefused"}
+    assert (applied.failure, applied.created) == (None, MANY - len(names))
+    assert not names & applied.settled
+
+
+async def test_a_mailbox_that_puts_everything_off_has_failed_soon() -> None:
+    """Nothing is quarantined, no more is begun than was under way, and all of it is left to the next run."""
+    mailbox = Moody(range(MANY))
+    applied = await carry_out(mailbox, Memory())
+    assert applied.failure
+    assert (applied.failure.code, applied.refused, applied.problems) == ("Throttled", [], [])
+    assert mailbox.asked < MOST_PUT_OFF + CREATORS
+    assert len(applied.undone) == MANY
+
+
+async def test_a_mailbox_that_stops_taking_writes_has_failed() -> None:
+    """What was under way when it began is no card's matter either: others were written before, none later."""
+    mailbox = Moody(range(100, MANY))
+    applied = await carry_out(mailbox, Memory())
+    assert (applied.failure is not None, applied.refused, applied.created) == (True, [], 100)
+    assert len(applied.undone) == MANY - 100

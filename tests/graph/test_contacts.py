@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from shared.errors import (
+    ItemBusyError,
     ItemChangedError,
     ItemError,
     ItemGoneError,
     ItemRefusedError,
-    MailboxError,
 )
 from shared.graph.policy import LONGEST_TRY_SECONDS, MANY
 from shared.ports import ContactStore, TenantServices
@@ -338,7 +338,7 @@ async def test_a_write_that_never_works_ends() -> None:
             made = await services.contacts.create(replica, Draft(FULL, marker=GUID))
             began = emulator.clock.monotonic()
             emulator.faults.add(Fault(action=Answer(503, body=b""), method="PATCH", count=None))
-            with pytest.raises(MailboxError):
+            with pytest.raises(ItemBusyError):
                 await services.contacts.update(replica, made, Draft({"title": "Dr"}))
     assert len([one for one in emulator.log.writes(ANNA) if one.method == "PATCH"]) <= MANY
     assert emulator.clock.monotonic() - began <= LONGEST_TRY_SECONDS

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import (
     HubNotFoundError,
+    ItemBusyError,
     ItemChangedError,
     ItemError,
     ItemGoneError,
@@ -20,7 +21,7 @@ from shared.errors import (
     TenantError,
 )
 from shared.graph.answers import Answer, Lost
-from shared.graph.failures import Scope, Where, error_for, refuses_delta
+from shared.graph.failures import Scope, Where, error_for, error_for_write, refuses_delta
 from shared.graph.faults import Fault, fault_of, restarts_round
 
 FOLDER, ITEM, NEW = Where(Scope.FOLDER), Where(Scope.ITEM), Where(Scope.NEW_ITEM)
@@ -190,3 +191,26 @@ def test_an_expired_link_begins_the_round_anew(fault: Fault, *, restart: bool) -
 def test_a_refused_delta_may_still_be_listed(fault: Fault, *, listable: bool) -> None:
     """A full mailbox and a cloud without delta are listed; a mailbox that is not there is not."""
     assert refuses_delta(fault) is listable
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "whole_batch", "error", "ours"),
+    [
+        (429, "ApplicationThrottled", False, ItemBusyError, "Throttled"),
+        (503, "", False, ItemBusyError, "GraphUnavailable"),
+        (504, "UnknownError", False, ItemBusyError, "GraphUnavailable"),
+        (503, "", True, MailboxError, "GraphUnavailable"),
+        (429, "", True, MailboxError, "Throttled"),
+        (502, "", False, MailboxError, "GraphUnavailable"),
+        (503, "ErrorMailboxMoveInProgress", False, MailboxError, "MailboxUnavailable"),
+        (500, "", False, ItemRefusedError, "ItemRefused"),
+    ],
+)
+@pytest.mark.parametrize("where", [ITEM, NEW, Where(Scope.ITEM, is_hub=True)])
+def test_a_write_that_was_put_off_by_itself_may_be_the_cards_matter(
+    where: Where, status: int, code: str, whole_batch: bool, error: type[MirrorError], ours: str
+) -> None:
+    """Not so one that failed with its batch, and not where Graph names the mailbox as the cause."""
+    raised = error_for_write(fault_of(answer(status, code, whole_batch=whole_batch)), where)
+    assert (type(raised), raised.code) == (error, ours)
+    assert raised.hint
