@@ -3,10 +3,11 @@
 import logging
 import os
 import socket
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from shared import config
@@ -19,6 +20,7 @@ from shared.engine.options import RunOptions
 from shared.engine.run import OpenTenant, Quiet, Work, World, chosen, run
 from shared.engine.tenant import sync_tenant
 from shared.errors import ConfigurationError, MirrorError, SecretError, StateError
+from shared.graph.budget import Budgets
 from shared.ports import Clock, Progress, StateStore, TenantServices
 from shared.shards import steps
 from shared.shards.steps import close
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from shared.keyvault import Expiring, VaultSecrets
 
 _LOG = logging.getLogger(__name__)
+
+process_budgets: Final = defaultdict[tuple[str, str], Budgets](Budgets)
+"""What mailboxes had lately, by client and tenant id, in real time: Graph counts on between the runs of a process."""
 
 
 async def settings(environ: Mapping[str, str], *, trust: str | None = None) -> Settings:
@@ -230,11 +235,12 @@ async def open_state(
 
 
 def _opener(environ: Mapping[str, str], vault: "VaultSecrets | None", clock: Clock, trust: str | None) -> OpenTenant:
-    """How a run signs in to a tenant; all tenants share the process's connections and memory."""
+    """How a run signs in to a tenant; all tenants share the run's connections and memory."""
     from shared.graph.commons import Commons
     from shared.graph.dispatcher import Limits
 
     commons = Commons()
+    budgets = process_budgets if isinstance(clock, SystemClock) else defaultdict(Budgets)
 
     @asynccontextmanager
     async def open_tenant(tenant: Tenant, deadline: float) -> AsyncIterator[TenantServices]:
@@ -244,7 +250,8 @@ def _opener(environ: Mapping[str, str], vault: "VaultSecrets | None", clock: Clo
 
         identity = environ.get("AZURE_CLIENT_ID", "")
         proxy = proxy_for(environ, tenant.cloud.graph_url)
-        limits = Limits(commons=commons, deadline=deadline)
+        budget = budgets[tenant.client_id, tenant.tenant_id]
+        limits = Limits(budgets=budget, commons=commons, deadline=deadline)
         async with (
             await sign_in(tenant, vault, trust=trust, identity_client_id=identity) as credential,
             open_graph(tenant, credential, clock, trust=trust, proxy=proxy, limits=limits) as services,

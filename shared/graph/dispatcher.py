@@ -14,7 +14,7 @@ from msgspec import structs
 from shared.errors import MirrorError
 from shared.graph.answers import Answer, Doubtful, Lost, UnreadableBodyError
 from shared.graph.batch import Room, SubRequest, encode, take_apart
-from shared.graph.budget import MOST_REQUESTS
+from shared.graph.budget import Budgets
 from shared.graph.commons import Commons
 from shared.graph.faults import Fault, fault_of
 from shared.graph.lanes import Lanes, Waiting
@@ -52,15 +52,15 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be out at a time: batches to begin with and at most, and requests of a mailbox in ten minutes.
+    """How much may be out at a time: batches to begin with and at most, and `budgets` for the mailboxes of the tenant.
 
-    `commons` is what is shared with other tenants, None for nothing. What would have to wait beyond the `deadline`
-    (a moment of the clock's monotonic seconds) is given up at once.
+    None for these stands for new ones; `commons` is what is shared with other tenants, None for nothing. What would
+    have to wait beyond the `deadline` (a moment of the clock's monotonic seconds) is given up at once.
     """
 
     first_batches: int = FIRST_BATCHES
     batches: int = MOST_BATCHES
-    mailbox_requests: int = MOST_REQUESTS
+    budgets: Budgets | None = None
     commons: Commons | None = None
     deadline: float = math.inf
 
@@ -81,7 +81,7 @@ class Dispatcher:
         self._wire, self._clock, self._traffic = wire, clock, traffic
         self._jitter = jitter or random.SystemRandom().random
         self._deadline = limits.deadline
-        self._lanes = Lanes(budget=limits.mailbox_requests)
+        self._lanes = Lanes(budgets=limits.budgets)
         self._pace = Pace(limits.first_batches, limits.batches)
         self._member = (limits.commons or Commons()).join(self._pump_soon)
         self._tasks: set[asyncio.Task[None]] = set()

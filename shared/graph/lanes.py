@@ -21,7 +21,7 @@ from typing import Final
 
 from shared.graph.answers import Answer, Doubtful, Lost
 from shared.graph.batch import LARGEST_BATCH, Room, SubRequest
-from shared.graph.budget import MOST_REQUESTS, Budget
+from shared.graph.budget import Budgets
 from shared.graph.policy import CHANGES
 
 MAILBOX_CONCURRENCY: Final = 4
@@ -65,7 +65,6 @@ class Waiting:
 @dataclass(slots=True, eq=False)
 class _Lane:
     mailbox: str
-    budget: Budget
     width: int
     waiting: deque[Waiting] = field(default_factory=deque)
     in_flight: int = 0
@@ -89,12 +88,11 @@ _Turns = deque[tuple[int, _Lane]]
 class Lanes:
     """The queue of all requests that wait, fair between mailboxes, in order within each. Times are seconds."""
 
-    def __init__(self, per_mailbox: int = MAILBOX_CONCURRENCY, budget: int = MOST_REQUESTS) -> None:
-        """`per_mailbox` requests at most are out for one mailbox at a time, `budget` in ten minutes."""
+    def __init__(self, per_mailbox: int = MAILBOX_CONCURRENCY, budgets: Budgets | None = None) -> None:
+        """`per_mailbox` requests at most are out for one mailbox at a time; `budgets` say how many in ten minutes."""
         self._per_mailbox = per_mailbox
-        self._budget = budget
+        self._budgets = Budgets() if budgets is None else budgets
         self._lanes: dict[str, _Lane] = {}
-        self._budgets: dict[str, Budget] = {}
         self._busy: _Turns = deque()
         self._light: _Turns = deque()
         self._many_busy = self._many_light = 0
@@ -189,8 +187,7 @@ class Lanes:
     def _lane(self, mailbox: str) -> _Lane:
         lane = self._lanes.get(mailbox)
         if lane is None:
-            budget = self._budgets.setdefault(mailbox, Budget(self._budget))
-            lane = self._lanes[mailbox] = _Lane(mailbox, budget, self._per_mailbox)
+            lane = self._lanes[mailbox] = _Lane(mailbox, self._per_mailbox)
         return lane
 
     def _offer(self, lane: _Lane) -> None:
@@ -252,7 +249,7 @@ class Lanes:
             batch.append(lane.waiting.popleft())
             lane.in_flight += 1
             self._was_busy = self._was_busy or lane.in_flight == self._per_mailbox
-            lane.budget.spend(now)
+            self._budgets.spend(lane.mailbox, now)
             room.take(waiting.request)
             if waiting.alone:
                 break
@@ -263,7 +260,7 @@ class Lanes:
             lane.waiting.popleft().give_back()
         if not lane.ready:
             return None
-        opens_at = lane.budget.opens_at(now)
+        opens_at = self._budgets.opens_at(lane.mailbox, now)
         if opens_at > now:
             lane.closed = True
             heappush(self._closed, (opens_at, lane.mailbox))

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.graph.budget import MOST_REQUESTS, WINDOW_SECONDS, Budget
+from shared.graph.budget import MOST_REQUESTS, WINDOW_SECONDS, Budget, Budgets
 
 GAPS = st.lists(st.floats(0, 200), min_size=1, max_size=200)
 
@@ -41,3 +41,27 @@ def test_nobody_waits_for_longer_than_the_window_needs(gaps: list[float], most: 
 def test_the_margin_is_for_requests_that_arrive_late() -> None:
     """Graph counts 10,000 by its own clock; we stop before."""
     assert MOST_REQUESTS <= 9_600
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 400)), max_size=200), st.integers(1, 5))
+def test_each_mailbox_has_a_budget_of_its_own(requests: list[tuple[str, float]], most: int) -> None:
+    """Side by side they open as each would alone, whoever is forgotten meanwhile."""
+    budgets, alone, now = Budgets(most), {name: Budget(most) for name in "abc"}, 1_000_000.0
+    for mailbox, gap in requests:
+        now += gap
+        opens_at = budgets.opens_at(mailbox, now)
+        assert opens_at == alone[mailbox].opens_at(now)
+        if opens_at == now:
+            budgets.spend(mailbox, now)
+            alone[mailbox].spend(now)
+
+
+def test_who_was_sent_nothing_for_ten_minutes_is_forgotten() -> None:
+    """A process that lives for weeks remembers those of the last windows, and no more."""
+    budgets = Budgets()
+    for number in range(5000):
+        budgets.spend(f"m{number}", float(number))
+        budgets.spend("hub", float(number))
+        assert len(budgets) <= 2 * WINDOW_SECONDS + 20
+    budgets.spend("last", 10_000.0)
+    assert len(budgets) == 1

@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import SignInError
 from shared.graph.answers import Answer, Doubtful, Lost
+from shared.graph.budget import Budgets
 from shared.graph.commons import Commons
 from shared.graph.dispatcher import Dispatcher, Limits
 from shared.ports import Traffic
@@ -167,7 +168,7 @@ async def test_tenants_share_what_a_process_has() -> None:
 async def test_a_mailbox_that_has_had_its_requests_waits_by_itself() -> None:
     """The budget of ten minutes is kept without a refusal, retries count, and nobody else is held up."""
     clock, wire = StillClock(), ScriptedWire()
-    async with running(wire, clock, Limits(mailbox_requests=6)) as dispatcher:
+    async with running(wire, clock, Limits(budgets=Budgets(6))) as dispatcher:
         hub = [asyncio.create_task(dispatcher.request(sub("hub", str(n)))) for n in range(9)]
         await clock.advance(60)
         assert sum(task.done() for task in hub) == 6
@@ -175,6 +176,20 @@ async def test_a_mailbox_that_has_had_its_requests_waits_by_itself() -> None:
         await clock.advance(540)
         assert sum(task.done() for task in hub) == 6
         await clock.advance(20)
+        assert all(task.done() for task in hub)
+
+
+async def test_the_next_run_knows_what_a_mailbox_has_had() -> None:
+    """Two runs within ten minutes keep to one budget, and the second one waits by itself."""
+    clock, wire, limits = StillClock(), ScriptedWire(), Limits(budgets=Budgets(6))
+    async with running(wire, clock, limits) as dispatcher:
+        await asyncio.gather(*(dispatcher.request(sub("hub", str(number))) for number in range(4)))
+    async with running(wire, clock, limits) as dispatcher:
+        hub = [asyncio.create_task(dispatcher.request(sub("hub", str(number)))) for number in range(4)]
+        await clock.advance(500)
+        assert sum(task.done() for task in hub) == 2
+        assert isinstance(await dispatcher.request(sub("anna")), Answer)
+        await clock.advance(120)
         assert all(task.done() for task in hub)
 
 

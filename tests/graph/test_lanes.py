@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shared.graph.batch import Room
+from shared.graph.budget import Budgets
 from shared.graph.lanes import Lanes, Waiting
 from tests.graph.model import Traffic, waiting
 
@@ -172,7 +173,7 @@ def test_a_suspect_travels_alone() -> None:
 
 def test_a_mailbox_whose_budget_is_spent_waits_by_itself() -> None:
     """The hub rests until its window has moved on; whoever else has work is served meanwhile."""
-    lanes = Lanes(budget=3)
+    lanes = Lanes(budgets=Budgets(3))
     for mailbox in ["hub"] * 5 + ["anna"] * 2:
         lanes.add(waiting(mailbox))
     assert sorted(boxes(lanes.take(Room(), 100.0))) == ["anna"] * 2 + ["hub"] * 3
@@ -184,6 +185,20 @@ def test_a_mailbox_whose_budget_is_spent_waits_by_itself() -> None:
     assert boxes(lanes.take(Room(), 102.0)) == ["anna"]
     assert boxes(lanes.take(Room(), 710.0)) == ["hub"] * 2
     assert lanes.opens_at is None
+
+
+def test_lanes_of_one_tenant_share_a_mailboxs_budget() -> None:
+    """What another run has sent counts, also while a mailbox waits here."""
+    budgets = Budgets(3)
+    one, other = Lanes(budgets=budgets), Lanes(budgets=budgets)
+    for lanes in (one, other):
+        for _ in range(2):
+            lanes.add(waiting("hub"))
+    assert len(one.take(Room(), 100.0)) == 2
+    assert len(other.take(Room(), 100.0)) == 1
+    assert other.opens_at == 710.0
+    one.add(waiting("hub"))
+    assert len(one.take(Room(), 710.0)) + len(other.take(Room(), 710.0)) == 2
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=120), st.integers(1, 30))
@@ -254,7 +269,7 @@ def test_a_slow_mailbox_holds_up_nobody() -> None:
 
 def test_a_spent_hub_holds_up_nobody() -> None:
     """The hub has its share of every ten minutes and no more, while a spoke goes on at full speed."""
-    model = Traffic(Lanes(budget=960), lambda mailbox: 10 * LATENCY, batches=64)
+    model = Traffic(Lanes(budgets=Budgets(960)), lambda mailbox: 10 * LATENCY, batches=64)
     model.add("hub")
     model.add("anna", 1)
     model.run(3000.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.graph.budget import Budgets
 from shared.graph.dispatcher import Limits
 from shared.ports import TenantServices
 from shared.sync.replica import Draft, Replica
@@ -38,7 +39,7 @@ async def test_a_hub_with_more_contacts_than_its_budget_is_never_refused() -> No
     """It waits by itself for the next ten minutes, and nobody else does; a tenth of the real numbers."""
     async with Emulator(switches=Switches(mailbox_requests=1000)) as emulator:
         tenant = staffed(emulator)
-        async with opened(emulator, tenant, Limits(mailbox_requests=960)) as services:
+        async with opened(emulator, tenant, Limits(budgets=Budgets(960))) as services:
             crowded, other = await spoke(services), await spoke(services, BEN)
             began = emulator.clock.monotonic()
 

@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import ItemChangedError
 from shared.graph.answers import Answer, Doubtful, Lost
+from shared.graph.budget import Budgets
 from shared.graph.commons import Commons
 from shared.graph.dispatcher import Dispatcher, Limits
 from shared.ports import Traffic
@@ -126,7 +127,7 @@ async def test_no_wait_goes_beyond_the_deadline() -> None:
 async def test_a_budget_that_opens_too_late_is_not_waited_for() -> None:
     """Who would have to wait for the mailbox's ten minutes hears at once that there is no time."""
     clock, wire = StillClock(), ScriptedWire()
-    async with running(wire, clock, Limits(mailbox_requests=2, deadline=300.0)) as dispatcher:
+    async with running(wire, clock, Limits(budgets=Budgets(2), deadline=300.0)) as dispatcher:
         asked = [asyncio.create_task(dispatcher.request(sub("hub", str(n)))) for n in range(3)]
         await settled()
         later = await dispatcher.request(sub("hub", "later"))
@@ -157,7 +158,7 @@ async def test_a_spent_mailbox_keeps_nobody_busy_while_all_wait() -> None:
         return next(answers, None) or reply(entries)
 
     wire = ScriptedWire(wire_says)
-    async with running(wire, clock, Limits(mailbox_requests=1)) as dispatcher:
+    async with running(wire, clock, Limits(budgets=Budgets(1))) as dispatcher:
         spent = [asyncio.create_task(dispatcher.request(sub("hub", str(n)))) for n in range(2)]
         await clock.advance(500)
         held = asyncio.create_task(dispatcher.request(sub("anna")))
