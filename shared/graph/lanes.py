@@ -22,7 +22,7 @@ from typing import Final
 from shared.graph.answers import Answer, Doubtful, Lost
 from shared.graph.batch import LARGEST_BATCH, Room, SubRequest
 from shared.graph.budget import Budgets
-from shared.graph.policy import CHANGES
+from shared.graph.policy import CHANGES, LONGEST_TRY_SECONDS
 
 MAILBOX_CONCURRENCY: Final = 4
 LONGEST_UNSEEN_SECONDS: Final = 15.0
@@ -30,7 +30,6 @@ LONGEST_UNSEEN_SECONDS: Final = 15.0
 
 People save cards meanwhile, and whether If-Match is honoured on contacts is not documented.
 """
-MOST_LOOKS: Final = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -50,11 +49,12 @@ class Waiting:
         is_old = self.request.method in CHANGES and now - self.asked_at > LONGEST_UNSEEN_SECONDS
         return is_old or self.future.done()
 
-    def give_back(self) -> None:
-        """Have the card looked at anew; after some such looks, tell who waits that this was the last try."""
+    def give_back(self, now: float) -> None:
+        """Have the card looked at anew, for the last time if that goes on for as long as anything is tried."""
         if not self.future.done():
-            cause = Lost("Waited", sent=False)
-            self.future.set_result(Doubtful(cause, self.first_sent, self.number, self.number >= MOST_LOOKS))
+            since = self.asked_at if self.first_sent is None else self.first_sent
+            is_last = now - since > LONGEST_TRY_SECONDS
+            self.future.set_result(Doubtful(Lost("Waited", sent=False), since, self.number - 1, is_last))
 
     def refuse(self) -> None:
         """Tell who waits that there is no time for it."""
@@ -257,7 +257,7 @@ class Lanes:
     def _next_of(self, lane: _Lane, now: float) -> Waiting | None:
         """What the mailbox would send; None if it may not, or nobody waits for it any more."""
         while lane.waiting and lane.waiting[0].is_void(now):
-            lane.waiting.popleft().give_back()
+            lane.waiting.popleft().give_back(now)
         if not lane.ready:
             return None
         opens_at = self._budgets.opens_at(lane.mailbox, now)
