@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from shared.errors import ItemChangedError, ItemError
+from shared.errors import ItemChangedError, ItemError, ItemGoneError
 from shared.graph import queries, wire
 from shared.graph.answers import Answer, Doubtful, Lost, UnreadableBodyError, decode_object
 from shared.graph.batch import SubRequest
@@ -137,7 +137,11 @@ class GraphContactStore:
         request = _conditional(replica, item, "DELETE")
         outcome = await self._calls.send(request)
         while isinstance(outcome, Doubtful):
-            _check_unchanged((await self.read(replica, item.item_id)).item, item)
+            try:
+                now = (await self.read(replica, item.item_id)).item
+            except ItemGoneError:
+                return  # only the answer was lost
+            _check_unchanged(now, item)
             _check_time(outcome)
             outcome = await self._calls.send(request, outcome)
         if isinstance(outcome, Fault):

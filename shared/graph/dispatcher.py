@@ -30,6 +30,9 @@ _PATIENCE_SECONDS: Final = 0.2
 Batches of a few come back sooner than full ones, and would go out again as few, all through a quiet hour.
 """
 
+_SLOW_SECONDS: Final = 10.0
+"""A batch that takes longer has a mailbox in it that holds up the others; full pages on a slow line take less."""
+
 _RETRY_AFTER: Final = "retry-after"
 _FAILED_DEPENDENCY: Final = 424
 _STOPS: Final = (429, 503, 509)
@@ -196,8 +199,9 @@ class Dispatcher:
             self._fail(batch, error)
         finally:
             self._member.give_back(answer_bytes)
+            slow = self._clock.monotonic() - sent_at > _SLOW_SECONDS
             for waiting, answer in zip_longest(batch, answers):
-                self._lanes.done(waiting.request.mailbox, well=isinstance(answer, Answer) and answer.ok)
+                self._lanes.done(waiting.request.mailbox, well=isinstance(answer, Answer) and answer.ok, slow=slow)
         self._learn(batch, answers, sent_at)
         if answers and all(isinstance(answer, Answer) and answer.ok for answer in answers):
             # What mailboxes with much to do have ready leaves before anybody looks at the answers.

@@ -7,10 +7,10 @@ How batches are made up. Graph runs four requests of a batch at a time, whatever
 last is done: a batch of k lasts about ceil(k / 4) latencies. With four in flight for each of M mailboxes, 4 M requests
 come back in that time, so batches of twenty reach a fifth of what the mailboxes take, and batches of four all of it.
 Hence a *busy* mailbox, one with work for all its places, travels alone: nobody's slow request holds it up, and its own
-hold up nobody. When there are more busy mailboxes than batches may go, the batches are the limit and not the latency:
-then they share, at no loss. Mailboxes with little to do share batches of twenty, which saves round trips; while
-somebody is busy there are many anyway, and they go four to a batch, which is back after one latency. The last batch
-that may go takes whatever may be sent.
+hold up nobody. So does one whose last batch was slow, for whoever was to blame. When there are more busy mailboxes
+than batches may go, the batches are the limit and not the latency: then they share, at no loss. Mailboxes with little
+to do share batches of twenty, which saves round trips; while somebody is busy there are many anyway, and they go four
+to a batch, which is back after one latency. The last batch that may go takes whatever may be sent.
 """
 
 import asyncio
@@ -99,6 +99,7 @@ class Lanes:
         self._was_busy = False
         self._next_turn = 0
         self._closed: list[tuple[float, str]] = []
+        self._slow: set[str] = set()
 
     @property
     def opens_at(self) -> float | None:
@@ -151,8 +152,12 @@ class Lanes:
                 break
         return batch
 
-    def done(self, mailbox: str, *, well: bool = True) -> None:
-        """One request of the mailbox is back; one that went `well` lets a lane that was paused widen again."""
+    def done(self, mailbox: str, *, well: bool = True, slow: bool = False) -> None:
+        """One request of the mailbox is back; one that went `well` lets a lane that was paused widen again.
+
+        If its batch was `slow`, any mailbox in it may be the reason: each travels alone until it has been quick.
+        """
+        (self._slow.add if slow else self._slow.discard)(mailbox)
         lane = self._lanes[mailbox]
         lane.in_flight -= 1
         lane.width = min(lane.width + well, self._per_mailbox)
@@ -196,7 +201,7 @@ class Lanes:
             self._lanes.pop(lane.mailbox, None)
             self._was_busy = self._was_busy and bool(self._lanes)
         elif lane.ready and not (lane.turn is not None and lane.busy):
-            busy = lane.in_flight + len(lane.waiting) >= self._per_mailbox
+            busy = lane.mailbox in self._slow or lane.in_flight + len(lane.waiting) >= self._per_mailbox
             if lane.turn is None:
                 self._next_turn += 1
                 lane.turn = self._next_turn

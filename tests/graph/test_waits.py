@@ -149,6 +149,23 @@ async def test_of_answers_in_one_moment_a_refusal_counts_first() -> None:
             task.cancel()
 
 
+async def test_a_slow_mailbox_holds_up_its_company_once() -> None:
+    """Whoever shared a slow batch travels alone next time; who is quick then shares batches again."""
+    clock, wire = StillClock(), ScriptedWire(gate=asyncio.Event())
+    names = ["slow", "a", "b", "c"]
+    async with running(wire, clock) as dispatcher:
+
+        async def ask(wait: float) -> None:
+            tasks = [asyncio.create_task(dispatcher.request(sub(name))) for name in names]
+            await clock.advance(wait)
+            await wire.answer_all()
+            await asyncio.gather(*tasks)
+
+        for wait in (11, 1, 1):
+            await ask(wait)
+    assert [len(batch) for batch in wire.batches] == [4, 1, 1, 1, 1, 4]
+
+
 async def test_a_spent_mailbox_keeps_nobody_busy_while_all_wait() -> None:
     """Its time comes while Graph takes nothing at all: it is looked at again when that is over, and no sooner."""
     clock = StillClock()
