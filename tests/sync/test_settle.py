@@ -1,5 +1,6 @@
 """What is left of a whole reading plans the same as all of it."""
 
+import tracemalloc
 from dataclasses import replace
 
 from hypothesis import given
@@ -176,3 +177,21 @@ def test_changes_that_are_none_are_let_go(table: dict[str, list[str]]) -> None:
         assert {link.sync_id for link in touched} == expected
         assert all(link.change_marker == markers[link.item_id] for link in touched)
         assert len(left.items) + len(touched) == len(told.items)
+
+
+def test_settled_mailboxes_take_no_memory_for_each_contact() -> None:
+    """A tenant read whole, where all is as remembered, is planned in less than a few bytes for each of its cards."""
+    contents = [contact(f"Person {n}", f"{n}@x.org") for n in range(100)]
+    versions = {guid(n): Version(n + 1, guid(n), one, at(1), "hub") for n, one in enumerate(contents)}
+    quiet = Observation(HUB, (), is_whole=False, watermark=len(versions))
+    spokes = [replace(quiet, replica=spoke(f"m{n}"), is_settled=True) for n in range(400)]
+    alive = living(versions)
+    memory = Memory(versions, {}, {one.replica.mailbox: held_by(one, alive) for one in spokes})
+    tracemalloc.start()
+    try:
+        plan = reconcile(quiet, spokes, RULES, memory, at(100))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert not any(plan.part(replica).operations for replica in plan.replicas)
+    assert peak / (len(spokes) * len(versions)) < 20
