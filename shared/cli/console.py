@@ -7,6 +7,8 @@ from contextlib import suppress
 from io import UnsupportedOperation
 from typing import TYPE_CHECKING, Final
 
+from shared.cli.streams import silence
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,13 +23,6 @@ def plain(text: str) -> str:
     Escape sequences, line breaks and marks that turn the direction of writing become U+FFFD.
     """
     return "".join("\ufffd" if unicodedata.category(one) in _LOUD and one not in _JOINERS else one for one in text)
-
-
-def spell_everything() -> None:
-    """Let no name in a script that the output's encoding lacks break off a run's summary."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a stream of a test may lack it
 
 
 def open_console(*, stderr: bool = False) -> "Console":
@@ -55,10 +50,3 @@ def is_a_terminal(*, stderr: bool) -> bool:
     with suppress(AttributeError, ValueError, UnsupportedOperation):
         return stream.isatty() and os.environ.get("TERM") != "dumb"
     return False
-
-
-def silence(descriptor: int) -> None:
-    """Send the rest of a stream whose reader has gone nowhere, so that closing it at the end is no error either."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)

@@ -9,10 +9,10 @@ import click
 
 import shared
 from shared.cli.check import check
-from shared.cli.console import spell_everything
 from shared.cli.demo import demo
 from shared.cli.emulator import emulator
 from shared.cli.history import history
+from shared.cli.streams import guard_streams
 from shared.cli.sync import sync
 from shared.cli.undo import undo
 from shared.errors import ConfigurationError, MirrorError
@@ -49,7 +49,7 @@ commands.add_command(demo)
 
 def main() -> None:
     """Run a command; whatever an operator can cause ends in a sentence, never in a traceback."""
-    spell_everything()
+    guard_streams()
     sys.exit(_run())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shared.cli.console import silence
+from shared.cli.streams import silence
 from shared.engine.options import RunOptions
 
 if TYPE_CHECKING:

@@ -1,10 +1,12 @@
 """How a run ends when its surroundings do: Ctrl-C, and readers that go away."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ from tests.emulator import Fault, Run
 from tests.engine.office import Office, person, written
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes as POSIX has them")
+FULL = Path("/dev/full")
+needs_a_full_disk = pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full: Linux has one")
 
 
 def begin(environ: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]:
@@ -75,3 +79,47 @@ def test_a_closed_stderr_does_not_break_a_run_off(office: Office, environ: dict[
         assert b"Run: ok" in process.stdout.read()
     assert process.returncode == 0
     assert office.names("cem") == ["Grace Hopper"]
+
+
+@needs_a_full_disk
+@pytest.mark.parametrize("arguments", [("sync", "--json"), ("sync", "-v")])
+def test_a_full_disk_under_the_progress_costs_no_run(
+    office: Office, environ: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    """A log that takes no more lines changes neither what is mirrored nor the exit code."""
+    office.box("ann").add_contact(person("Grace Hopper"))
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            command(*arguments), cwd=ROOT, env=surroundings(environ), stdout=subprocess.PIPE, stderr=full, check=False
+        )
+    assert done.returncode == 0
+    assert office.names("cem") == ["Grace Hopper"]
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_a_terminal_that_vanishes_costs_no_run(office: Office, environ: dict[str, str], is_watched: bool) -> None:
+    """A connection that is lost in the middle of a run leaves the run to its end: bars or lines, all is mirrored."""
+    office.box("ann").add_contact(person("Grace Hopper"))
+    ours, theirs = os.openpty()
+    office.emulator.faults.add(Fault(action=Run(first=lambda: os.close(ours)), path=r"contacts$", method="POST"))
+    term = {"TERM": "xterm-256color" if is_watched else "dumb"}
+    with subprocess.Popen(
+        command("sync", "--full", "--json"), cwd=ROOT, env=surroundings({**environ, **term}),
+        stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        out, _ = process.communicate(timeout=60)
+    assert (process.returncode, b'"outcome": "ok"' in out) == (0, True)
+    assert office.names("cem") == ["Grace Hopper"]
+
+
+def test_a_stream_that_does_not_wait_is_waited_for(environ: dict[str, str]) -> None:
+    """A pipe that somebody else has set not to block gets every line, however slowly it is read."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    text = "from shared.cli.streams import guard_streams as g; g(); import sys; sys.stderr.write('x' * 300_000)"
+    with subprocess.Popen([sys.executable, "-c", text], cwd=ROOT, env=surroundings({}), stderr=theirs) as process:
+        os.close(theirs)
+        with os.fdopen(ours, "rb") as pipe:
+            assert len(pipe.read()) == 300_000
+    assert process.returncode == 0
