@@ -1,4 +1,4 @@
-"""Consoles with manners: no contact's name can drive the terminal, and a reader who leaves is no failure."""
+"""Consoles with manners: no contact's name can drive the terminal."""
 
 import os
 import sys
@@ -6,8 +6,6 @@ import unicodedata
 from contextlib import suppress
 from io import UnsupportedOperation
 from typing import TYPE_CHECKING, Final
-
-from shared.cli.streams import silence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,22 +24,11 @@ def plain(text: str) -> str:
 
 
 def open_console(*, stderr: bool = False) -> "Console":
-    """A console on stdout or stderr: colours on a terminal only, none with NO_COLOR.
-
-    When its reader goes away it falls silent: a run is not broken off because nobody watches it.
-    """
+    """A console on stdout or stderr: colours on a terminal only, none with NO_COLOR."""
     from rich.console import Console
 
-    class Patient(Console):
-        """A console whose reader may leave."""
-
-        def on_broken_pipe(self) -> None:
-            """Say no more."""
-            self.quiet = True
-            silence(2 if stderr else 1)
-
     is_terminal = is_a_terminal(stderr=stderr)
-    return Patient(stderr=stderr, force_terminal=is_terminal, no_color=None if is_terminal else True, highlight=False)
+    return Console(stderr=stderr, force_terminal=is_terminal, no_color=None if is_terminal else True, highlight=False)
 
 
 def is_a_terminal(*, stderr: bool) -> bool:

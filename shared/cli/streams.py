@@ -7,13 +7,19 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO, cast
 
+from click import ClickException
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
 def guard_streams() -> None:
-    """Let neither a name in a script that the encoding lacks nor a lost stderr break off a run."""
+    """Let neither a name in a script that the encoding lacks nor a lost stderr break off a run.
+
+    A stdout whose reader has gone is silent, too; one that cannot be written for another reason is a `ClickException`.
+    """
     sys.stderr = guarded(sys.stderr, _fall_silent)
+    sys.stdout = guarded(sys.stdout, _complain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -52,7 +58,7 @@ class _Outlet(io.RawIOBase):
         try:
             return self._write(data)
         except OSError as error:
-            silence(self.fileno())
+            _silence(self.fileno())
             self._on_loss(error)
         return memoryview(data).nbytes
 
@@ -66,7 +72,12 @@ def _fall_silent(_error: OSError) -> None:
     """A run is not broken off because nobody watches it."""
 
 
-def silence(descriptor: int) -> None:
+def _complain(error: OSError) -> None:
+    if not isinstance(error, BrokenPipeError):
+        raise ClickException(f"The output could not be written: {error.strerror}.") from error
+
+
+def _silence(descriptor: int) -> None:
     """Send the rest of a stream whose reader has gone nowhere, so that closing it at the end is no error either."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)

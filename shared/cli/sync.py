@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shared.cli.streams import silence
 from shared.engine.options import RunOptions
 
 if TYPE_CHECKING:
@@ -99,11 +98,8 @@ def show(report: "RunReport", *, as_json: bool, verbose: bool) -> None:
 
 
 def print_json(document: Mapping[str, object]) -> None:
-    """Print a document on stdout, in UTF-8 whatever the terminal's encoding; its reader may go away."""
-    try:
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "replace"))
-    except BrokenPipeError:
-        silence(1)
+    """Print a document on stdout, in UTF-8 whatever the terminal's encoding."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "replace"))
 
 
 def write_page(report: "RunReport", file: Path) -> bool:

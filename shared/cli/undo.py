@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from shared.sync.undo import Step, UndoPlan
 
 
+def _readable(_context: click.Context, _parameter: click.Parameter, run_id: str) -> str:
+    """Refuse bytes that are no text, which no state can look up."""
+    if not run_id.isprintable():
+        raise click.BadParameter("it is no run's id; `history` lists the runs.")
+    return run_id.strip()
+
+
 @click.command(short_help="Take a run back.")
-@click.argument("run_id")
+@click.argument("run_id", callback=_readable)
 @click.option(
     "--tenant", "tenants", multiple=True, metavar="T", callback=named,
     help="Only in this tenant (TenantId or PrimaryDomain); repeatable.",
@@ -34,7 +41,7 @@ def undo(*, run_id: str, tenants: tuple[str, ...], dry_run: bool, is_agreed: boo
     and nobody has edited it; a person's own card stays, no longer shared. Shows what it means and asks first. It is a
     run of its own, and can be undone.
     """
-    plans, dry_tenants = asyncio.run(_plans(run_id.strip(), tenants))
+    plans, dry_tenants = asyncio.run(_plans(run_id, tenants))
     if not plans:
         raise click.BadParameter(f"no run {run_id} is on record; `history` lists the runs.", param_hint="RUN_ID")
     is_dry = dry_run or plans.keys() <= dry_tenants

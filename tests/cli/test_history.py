@@ -82,6 +82,7 @@ def test_several_contacts_are_listed(office: Office, lasting: dict[str, str]) ->
     ("arguments", "sentence"),
     [
         (("history", "nobody"), "nobody is remembered by 'nobody'"),
+        (("history", "\udcff"), "nobody is remembered by"),
         (("history", " "), "it is empty"),
         (("history", "--tenant", "fabrikam.com"), "Tenant fabrikam.com is not configured"),
         (("history", "--limit", "0"), "--limit"),

@@ -65,6 +65,7 @@ def test_an_unknown_tenant_is_a_mistake_of_the_command_line(office: Office, envi
         (("sync", "--tenant", " "), "it is empty"),
         (("sync", "--user"), "requires an argument"),
         (("emulator", "--users", "0"), "--users"),
+        (("undo", "\udcff"), "RUN_ID"),
     ],
 )
 def test_usage_is_explained(arguments: tuple[str, ...], sentence: str) -> None:
