@@ -32,7 +32,7 @@ def _readable(_context: click.Context, _parameter: click.Parameter, run_id: str)
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what it would mean, and do nothing.")
 @click.option("--yes", "is_agreed", is_flag=True, help="Carry it out without asking.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report, in a dry run the plan, as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report, without a run the plan, as JSON on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every event, and leave nothing out of the summary.")
 def undo(*, run_id: str, tenants: tuple[str, ...], dry_run: bool, is_agreed: bool, as_json: bool, verbose: bool) -> int:
     """Take the run RUN_ID back: make current again what was current before it, in the hub and in all mailboxes.
@@ -44,13 +44,13 @@ def undo(*, run_id: str, tenants: tuple[str, ...], dry_run: bool, is_agreed: boo
     plans, dry_tenants = asyncio.run(_plans(run_id, tenants))
     if not plans:
         raise click.BadParameter(f"no run {run_id} is on record; `history` lists the runs.", param_hint="RUN_ID")
-    is_dry = dry_run or plans.keys() <= dry_tenants
-    if as_json and is_dry:
+    moving = {tenant: plan for tenant, plan in plans.items() if plan.moving}
+    ends_here = dry_run or plans.keys() <= dry_tenants or not moving
+    if as_json and ends_here:
         print_json(_plans_json(run_id, plans))
     else:
         _show(plans, as_json=as_json)
-    moving = {tenant: plan for tenant, plan in plans.items() if plan.moving}
-    if is_dry or not moving:
+    if ends_here:
         click.echo("Nothing was undone: a dry run." if moving else "There is nothing to undo.", err=True)
         return 0
     if not is_agreed and not _agrees():

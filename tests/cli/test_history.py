@@ -141,6 +141,16 @@ def test_an_undo_in_json(office: Office, lasting: dict[str, str]) -> None:
     assert run(lasting, "history", "--json").report["tenants"][0]["runs"][0]["run_id"] == report["run_id"]
 
 
+def test_an_undo_with_nothing_to_undo_is_json_too(office: Office, lasting: dict[str, str]) -> None:
+    """With --yes --json a run that left nothing behind gets the plan that a dry run prints, and exit code 0."""
+    a_change(office, lasting)
+    run_id = sync(lasting)["run_id"]
+    ended, shown = (run(lasting, "undo", run_id, option, "--json") for option in ("--yes", "--dry-run"))
+    assert (ended.code, ended.report) == (0, shown.report)
+    assert ended.report == {"undo": run_id, "tenants": [{"tenant_id": office.tenant.id, "steps": []}]}
+    assert ended.err == "There is nothing to undo.\n"
+
+
 def test_settings_that_ask_for_dry_runs_hold_for_undo(office: Office, lasting: dict[str, str]) -> None:
     """DryRun is on as soon as any place says so."""
     run_id = a_change(office, lasting)
