@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.cli.sync import named, print_json
+from shared.sync.records import QUEUED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,6 +108,8 @@ def _time(record: "RunRecord") -> str:
 def _counts(record: "RunRecord") -> str:
     """What the run wrote, in a few words, as far as its report tells."""
     report: Mapping[str, Any] = record.report
+    if not report:
+        return "has not begun" if record.outcome == QUEUED else "did not end, or goes on"
     error = report.get("error")
     if isinstance(error, Mapping):
         return str(error.get("code", ""))

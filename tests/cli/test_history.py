@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.state.sqlite import SqliteStateStore
-from shared.sync.records import Holder
+from shared.sync.records import QUEUED, UNFINISHED, Holder, RunRecord
 from tests.cli.terminal import PREFIX, ROOT, TENANTS, command, run, surroundings
 from tests.engine.office import Office, person
 
@@ -151,6 +151,17 @@ def test_an_undo_with_nothing_to_undo_is_json_too(office: Office, lasting: dict[
     assert ended.err == "There is nothing to undo.\n"
 
 
+async def test_a_run_without_a_report_did_not_end(office: Office, lasting: dict[str, str]) -> None:
+    """What a killed run wrote is not known, which is not nothing; a run that waits in a queue has not begun."""
+    store, now = state_of(lasting), datetime.now(UTC)
+    for run_id, outcome in (("killed", UNFINISHED), ("waiting", QUEUED)):
+        await store.save_run(office.tenant.id, RunRecord(run_id, now, None, outcome))
+    await store.close()
+    lines = run(lasting, "history").out.splitlines()
+    assert next(line for line in lines if "killed" in line).endswith("did not end, or goes on")
+    assert next(line for line in lines if "waiting" in line).endswith("has not begun")
+
+
 def test_settings_that_ask_for_dry_runs_hold_for_undo(office: Office, lasting: dict[str, str]) -> None:
     """DryRun is on as soon as any place says so."""
     run_id = a_change(office, lasting)
@@ -176,9 +187,14 @@ def test_on_a_terminal_it_asks(office: Office, lasting: dict[str, str], answer: 
     assert office.card("hub", "Grace Hopper")["mobilePhone"] == number
 
 
+def state_of(environ: Mapping[str, str]) -> SqliteStateStore:
+    """The state that the settings name."""
+    return SqliteStateStore(Path(environ[f"{PREFIX}STATE_URL"].removeprefix("sqlite:///")))
+
+
 async def hold(environ: Mapping[str, str], tenant_id: str) -> None:
     """Let another host's run have the tenant."""
-    store = SqliteStateStore(Path(environ[f"{PREFIX}STATE_URL"].removeprefix("sqlite:///")))
+    store = state_of(environ)
     now = datetime.now(UTC)
     assert await store.acquire_lease(tenant_id, Holder("night-run", "build-7", 42, now), now, 60) is None
     await store.close()
