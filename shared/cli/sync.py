@@ -81,10 +81,23 @@ def check_writable(page: Path | None) -> None:
     """Refuse a report file that cannot be written before the run, not after it."""
     if page is None:
         return
+    try:
+        problem = _unwritable(page)
+    except OSError as error:
+        problem = f"{page} cannot be written: {error.strerror}."
+    if problem:
+        raise click.BadParameter(problem, param_hint="--report")
+
+
+def _unwritable(page: Path) -> str:
+    """Why the page cannot be written, "" if it can."""
+    if page.is_dir():  # so is the path that an empty text makes
+        return "it is empty or a folder; give the name of a file."
     if not (page.parent.is_dir() and os.access(page.parent, os.W_OK)):
-        raise click.BadParameter(f"{page.parent} is not a folder that can be written to.", param_hint="--report")
+        return f"{page.parent} is not a folder that can be written to."
     if page.exists() and not os.access(page, os.W_OK):
-        raise click.BadParameter(f"{page} exists and cannot be written to.", param_hint="--report")
+        return f"{page} exists and cannot be written to."
+    return ""
 
 
 def show(report: "RunReport", *, as_json: bool, verbose: bool) -> None:

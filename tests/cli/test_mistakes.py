@@ -75,13 +75,22 @@ def test_usage_is_explained(arguments: tuple[str, ...], sentence: str) -> None:
     assert sentence in ended.err
 
 
-@pytest.mark.parametrize("name", ["missing/report.html", "."])
+@pytest.mark.parametrize("name", ["missing/report.html", ".", "n" * 300])
 def test_a_report_that_cannot_be_written_is_refused_before_the_run(
     office: Office, environ: dict[str, str], tmp_path: Path, name: str
 ) -> None:
     """A typing error in the file's name does not cost a run."""
     ended = run(environ, "sync", "--report", str(tmp_path / name))
     assert ended.code == 2
+    assert "--report" in ended.err
+    assert list(office.emulator.log) == []
+
+
+@pytest.mark.parametrize("name", ["", "."])
+def test_a_report_without_a_name_is_refused_before_the_run(office: Office, environ: dict[str, str], name: str) -> None:
+    """A variable of a pipeline that came out empty, or a folder, is no file to write a page to."""
+    ended = run(environ, "sync", "--report", name)
+    assert (ended.code, ended.out) == (2, "")
     assert "--report" in ended.err
     assert list(office.emulator.log) == []
 
