@@ -54,15 +54,21 @@ class MirrorError(Exception):
 
 
 class ConfigurationError(MirrorError):
-    """The settings cannot be used; `problems` lists all that is wrong with them, a sentence each."""
+    """The settings cannot be used; `problems` lists all that is wrong with them, `warnings` what may explain it."""
 
     code = "Configuration"
     who = Who.DEPLOYER
 
-    def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
-        """Join all problems into one message, so that the operator mends them in one go."""
+    def __init__(self, problems: Sequence[str], *, hint: str = "", warnings: Sequence[str] = ()) -> None:
+        """Join all of it into one message, so that the operator mends it in one go."""
         self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems), hint=hint)
+        self.warnings = tuple(warnings)
+        super().__init__("\n".join(self.sentences), hint=hint)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Problems and warnings, which are called so."""
+        return (*self.problems, *(f"Warning: {text}" for text in self.warnings))
 
 
 class RunFailedError(MirrorError):

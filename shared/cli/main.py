@@ -72,11 +72,12 @@ def _run() -> int:
 
 def _explain(error: MirrorError) -> None:
     """Print all that is wrong, a line each, and what to do."""
-    problems = error.problems if isinstance(error, ConfigurationError) else (error.message,)
+    sentences: tuple[str, ...] = (error.message,)
     if isinstance(error, ConfigurationError):
-        count = f"{len(problems)} problems" if len(problems) > 1 else "One problem"
+        sentences, number = error.sentences, len(error.problems)
+        count = f"{number} problems" if number > 1 else "One problem"
         click.echo(f"{count} with the configuration; no mailbox was contacted:", err=True)
-    for problem in problems:
-        click.echo(f"  {problem}", err=True)
+    for sentence in sentences:
+        click.echo(f"  {sentence}", err=True)
     if error.hint:
         click.echo(error.hint, err=True)

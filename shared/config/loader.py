@@ -51,7 +51,7 @@ def load(environ: Mapping[str, str], *, vault_json: str | None = None) -> Settin
     _check_vault(base, findings)
     warn_of_unused(maps, tenants, findings)
     if findings.problems:
-        raise ConfigurationError(findings.problems, hint=_HINT)
+        raise ConfigurationError(findings.problems, hint=_HINT, warnings=findings.warnings)
     return _settings(base, tenants, findings)
 
 
@@ -69,7 +69,7 @@ def config_secret_needed(environ: Mapping[str, str]) -> tuple[str, str] | None:
         return None
     _check_vault(base, findings)
     if findings.problems:
-        raise ConfigurationError(findings.problems, hint=_HINT)
+        raise ConfigurationError(findings.problems, hint=_HINT, warnings=findings.warnings)
     return base.get(table.KEY_VAULT_URL), base.get(table.CONFIG_SECRET_NAME)
 
 

@@ -109,5 +109,5 @@ def unavailable(error: MirrorError) -> Answer:
 
 def problems(error: MirrorError) -> list[str]:
     """All that is wrong, a sentence each, and what to do about it last."""
-    sentences = error.problems if isinstance(error, ConfigurationError) else (error.message,)
+    sentences = error.sentences if isinstance(error, ConfigurationError) else (error.message,)
     return [*sentences, error.hint] if error.hint else list(sentences)

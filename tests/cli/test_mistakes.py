@@ -36,6 +36,17 @@ def test_no_configuration_at_all_says_where_to_begin() -> None:
     assert "docs/configuration.md" in ended.err
 
 
+def test_a_misspelt_required_key_is_named_with_the_right_one(environ: dict[str, str]) -> None:
+    """What is missing and what stands there instead are told together."""
+    wrong = with_tenant(environ, GlobalAddressBookUserId=None, GlobalAdressBookUserId="hub@contoso.com")
+    ended = run(wrong, "sync")
+    assert (ended.code, ended.out) == (2, "")
+    assert "One problem with the configuration; no mailbox was contacted:" in ended.err
+    assert "GlobalAddressBookUserId is missing." in ended.err
+    assert "Warning: " in ended.err
+    assert '"GlobalAdressBookUserId" is not known and not read; did you mean GlobalAddressBookUserId?' in ended.err
+
+
 def test_broken_json_is_named_with_line_and_column(office: Office, environ: dict[str, str]) -> None:
     """The message names the variable and the place, and shows nothing of the text, which may hold secrets."""
     ended = run({**environ, TENANTS: '[\n  {"TenantId": "x",\n   "ClientSecret": "hush-hush" oops}\n]'}, "sync")

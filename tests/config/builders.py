@@ -52,8 +52,13 @@ def only(**variables: Any) -> Tenant:
     return found
 
 
-def problems(*, vault_json: str | None = None, **variables: Any) -> tuple[str, ...]:
-    """What is wrong with these variables."""
+def refused(*, vault_json: str | None = None, **variables: Any) -> ConfigurationError:
+    """Why these variables cannot be used."""
     with pytest.raises(ConfigurationError) as caught:
         load(environ(**variables), vault_json=vault_json)
-    return caught.value.problems
+    return caught.value
+
+
+def problems(*, vault_json: str | None = None, **variables: Any) -> tuple[str, ...]:
+    """What is wrong with these variables."""
+    return refused(vault_json=vault_json, **variables).problems

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.config import PREFIX
-from tests.config.builders import CLIENT, SINGLE, VAULT, loaded, only, problems, tenant
+from shared.config import PREFIX, config_secret_needed
+from shared.errors import ConfigurationError
+from tests.config.builders import CLIENT, HUB, SINGLE, VAULT, environ, loaded, only, problems, refused, tenant
 
 WHERE = f"{PREFIX}CONFIG_JSON, tenant contoso.onmicrosoft.com: "
 
@@ -231,6 +232,39 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_name(key: str, guess: str)
     """It changes nothing, but it is said."""
     (warning,) = loaded(CONFIG_JSON=[tenant(**{key: 5})]).warnings
     assert warning == f'{WHERE}the key "{key}" is not known and not read; did you mean {guess}?'
+
+
+@pytest.mark.parametrize(
+    ("key", "misspelt"),
+    [
+        ("GlobalAddressBookUserId", "GlobalAdressBookUserId"),
+        ("ClientId", "ClientID_"),
+        ("TenantId", "TennantId"),
+    ],
+)
+def test_a_misspelt_required_key_is_told_with_what_is_missing(key: str, misspelt: str) -> None:
+    """That it is missing alone would puzzle whoever sees it standing there."""
+    error = refused(CONFIG_JSON=[tenant(**{key: ..., misspelt: tenant()[key]})])
+    assert error.problems[0].endswith(f"{key} is missing.")
+    assert any(text.endswith(f'"{misspelt}" is not known and not read; did you mean {key}?') for text in error.warnings)
+    assert all(text in str(error) for text in (*error.problems, *error.warnings))
+
+
+def test_a_misspelt_variable_is_told_with_what_is_missing() -> None:
+    """For variables as for keys."""
+    right = "GLOBAL_ADDRESS_BOOK_USER_ID"
+    error = refused(**{name: value for name, value in SINGLE.items() if name != right}, GLOBAL_ADRESS_BOOK_USER=HUB)
+    assert error.problems == (f"{PREFIX}{right} is missing.",)
+    assert error.warnings == (
+        f'The variable "{PREFIX}GLOBAL_ADRESS_BOOK_USER" is not known and not read; did you mean {PREFIX}{right}?',
+    )
+
+
+def test_a_wrong_vault_is_told_with_the_warnings() -> None:
+    """Where the vault is refused before it is asked for the configuration, nothing is left out either."""
+    with pytest.raises(ConfigurationError) as caught:
+        config_secret_needed(environ(KEY_VAULT_URL="https://x.example", CONFIG_SECRET_NAME="c", DRYRUNN="true"))
+    assert any("did you mean" in text for text in caught.value.warnings)
 
 
 def test_overlooking_test_users_or_the_dry_run_is_told_with_its_consequence() -> None:
