@@ -155,7 +155,7 @@ def _tables(results: Sequence[Measured]) -> list[Table]:
     runs = Table("client", *document.COLUMNS, title="Measured")
     for one in results:
         runs.add_row(one.client, *document.row(one))
-    kept = Table("target", "allowed", "at worst", "", title="What must hold")
+    kept = Table("target", "allowed", "measured", "", title="What must hold")
     for target in TARGETS:
         if worst := targets.telling(target, results):
             verdict = "[green]holds[/]" if target.holds(worst) else "[red]does not hold[/]"
