@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+from shared.errors import StateDamagedError
 from shared.ports import Clock
 from shared.sync.mergebase import Version
 from shared.sync.report import Problem
@@ -34,6 +35,7 @@ class Course:
         self.deadline = deadline
         self.started_at = clock.now()
         self.first_version = 0
+        self.damages: tuple[Problem, ...] = ()
         self._clock = clock
         self._halted: Problem | None = None
 
@@ -51,6 +53,12 @@ class Course:
     def halt(self, reason: Problem) -> None:
         """Stop the run before its next operation."""
         self._halted = self._halted or reason
+
+    def remark(self, damage: StateDamagedError) -> None:
+        """Have the report say that the state was damaged; the same damage once, however often it is met."""
+        problem = Problem("", damage.code, damage.message, damage.hint)
+        if problem not in self.damages:
+            self.damages += (problem,)
 
     def check(self) -> None:
         """Raise `StoppedError` if the run shall begin nothing more."""

@@ -78,6 +78,7 @@ async def _watched(
             # A store that finds itself damaged begins anew, and is asked once more.
             where = {"run_id": holder.run_id, "tenant_id": tenant_id}
             log_event(_LOG, logging.WARNING, "state_damaged", **where, code=error.code)
+            course.remark(error)
             lease = await stack.enter_async_context(held())
         watching = asyncio.create_task(_watch(lease, course))
         try:

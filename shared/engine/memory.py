@@ -90,5 +90,6 @@ async def _begin_anew(job: Job, error: StateDamagedError) -> None:
     tenant_id = job.tenant.tenant_id
     run_id = job.options.run_id
     log_event(_LOG, logging.WARNING, "state_damaged", run_id=run_id, tenant_id=tenant_id, code=error.code)
+    job.course.remark(error)
     if not job.is_dry:
         await job.state.forget_tenant(tenant_id)

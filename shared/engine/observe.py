@@ -74,7 +74,8 @@ class Eyes:
                 self.versions = versions_of(hub, self._rules, last)
                 if not self.job.is_dry:
                     await self.job.state.add_versions(self.job.tenant.tenant_id, list(self.versions.values()))
-        except StateDamagedError:
+        except StateDamagedError as error:
+            self.job.course.remark(error)
             self._settles = False
         return hub
 
@@ -92,7 +93,8 @@ class Eyes:
                 links = links_to_agreeing(whole, versions, self._rules)
                 await state.save_links(tenant_id, mailbox, links)
             return settle(whole, links, versions, self._rules)
-        except StateDamagedError:
+        except StateDamagedError as error:
+            self.job.course.remark(error)
             return whole
 
     async def _refreshed(self, changed: Observation) -> Observation:
@@ -108,7 +110,8 @@ class Eyes:
             links = await state.links_of_items(tenant_id, mailbox, [item.item_id for item in changed.items])
             left, touched = refreshed(changed, links, versions, self._rules)
             await state.save_links(tenant_id, mailbox, touched)
-        except StateDamagedError:
+        except StateDamagedError as error:
+            self.job.course.remark(error)
             return changed
         return replace(left, echoes=left.echoes + len(touched))
 
@@ -137,7 +140,8 @@ class Eyes:
         async def known(item_ids: Sequence[str]) -> Mapping[str, str]:
             try:
                 links = await self.job.state.links_of_items(self.job.tenant.tenant_id, replica.mailbox, item_ids)
-            except StateDamagedError:
+            except StateDamagedError as error:
+                self.job.course.remark(error)
                 return {}  # no echo is told from an edit: all of it is read
             return {link.item_id: link.change_marker for link in links}
 

@@ -108,9 +108,9 @@ async def _one(tenant: Tenant, errand: _Errand, world: World) -> TenantReport:
             record = begun(errand.options.run_id, course)
             return await conclude(world.state, tenant, record, report, world.clock)
     except HeldError as error:
-        return TenantReport(tenant.tenant_id, Outcome.SKIPPED, _problem(error))
+        return TenantReport(tenant.tenant_id, Outcome.SKIPPED, _problem(error), problems=course.damages)
     except TenantError as error:
-        return TenantReport(tenant.tenant_id, Outcome.FAILED, _problem(error))
+        return TenantReport(tenant.tenant_id, Outcome.FAILED, _problem(error), problems=course.damages)
 
 
 def _problem(error: TenantError) -> Problem:
@@ -123,6 +123,7 @@ async def _attempt(tenant: Tenant, errand: _Errand, world: World, course: Course
         report = await _work(tenant, errand, world, course)
     except StoppedError:
         report = TenantReport(tenant.tenant_id)
+    report = replace(report, problems=(*course.damages, *report.problems))
     if course.stop is None:
         return report
     return replace(report, outcome=worst((report.outcome, Outcome.PARTIAL)), problems=(course.stop, *report.problems))

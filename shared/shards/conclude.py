@@ -9,6 +9,7 @@ from shared.shards.ending import report_of_ending
 from shared.shards.errand import Step
 from shared.shards.once import claimed
 from shared.shards.plan_rows import decode_plan
+from shared.shards.remarks import remarked
 from shared.shards.rows import BROKEN_OFF, replicas_of
 from shared.shards.tally import Merged, Tally, broken_off, decode_merged, decode_tally, joined, report_of, with_shards
 from shared.sync.records import UNFINISHED, RunRecord
@@ -36,7 +37,8 @@ async def _report(step: Step) -> TenantReport:
     for number in range(1, step.errand.round + 1):
         of_round = await _report_of_round(step.in_round(number), is_last=number == step.errand.round)
         report = joined(report, of_round) if report and of_round else report or of_round
-    return report or TenantReport(step.errand.tenant_id, Outcome.FAILED, _BROKEN_OFF)
+    report = report or TenantReport(step.errand.tenant_id, Outcome.FAILED, _BROKEN_OFF)
+    return replace(report, problems=(*await remarked(step), *report.problems))
 
 
 async def _report_of_round(step: Step, *, is_last: bool) -> TenantReport | None:

@@ -16,6 +16,7 @@ from shared.shards.ending import End, Ended, attempted
 from shared.shards.errand import Errand, Step
 from shared.shards.gather import gather
 from shared.shards.merge import merge
+from shared.shards.remarks import hand_on
 from shared.shards.scatter import scatter
 from shared.shards.workflow import Call, Done, StepName
 from shared.sync.report import RunReport
@@ -31,7 +32,10 @@ async def carry_out(call: Call, settings: Settings, world: World) -> Done:
         is_first = call.step is StepName.BEGIN
         await _refuse_if_over(step, is_first=is_first)
         async with attempted(step, is_first=is_first), _open(step, tenant, settings, world) as job:
-            done = await _take(call, step, job)
+            try:
+                done = await _take(call, step, job)
+            finally:
+                await hand_on(step, call.step, job.course.damages)
     except Ended as error:
         done = Done(end=error.end)
     _log(call, done)

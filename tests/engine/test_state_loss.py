@@ -1,6 +1,7 @@
 """The memory is never the truth: damaged, older than reality, cut off or shared, it costs reading and loses nothing."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -308,3 +309,43 @@ async def test_a_damaged_file_is_begun_anew(office: Office, tmp_path: Path, cont
     edit(office, "cem", "Ada", mobilePhone=None)
     await run(office, **place)
     assert phones(office, "Ada") == [None] * 4
+
+
+def cut(file: Path) -> None:
+    """Leave half of the file."""
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def overwrite(file: Path) -> None:
+    """Leave nothing of the file but its length."""
+    file.write_bytes(b"\xa7" * file.stat().st_size)
+
+
+def promote(file: Path) -> None:
+    """Make it a newer release's."""
+    with sqlite3.connect(file) as database:
+        database.execute("PRAGMA user_version = 7")
+    database.close()
+
+
+@pytest.mark.parametrize("damage", [cut, overwrite, promote])
+async def test_the_report_says_where_a_damaged_file_went(
+    office: Office, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The run is fine, and names the file it put aside, as a problem and in its record; the next one has none."""
+    file = tmp_path / "state.db"
+    place = {"STATE_URL": f"sqlite:///{file}"}
+    office.box("ann").add_contact(person("Grace", "grace@x.org"))
+    await run(office, **place)
+    damage(file)
+    report = await run(office, **place)
+    ((problem,),) = (tenant.problems for tenant in report.tenants)
+    assert (report.outcome, problem.code) == ("ok", "StateDamaged")
+    assert "state.damaged-1.db" in problem.message
+    assert (tmp_path / "state.damaged-1.db").exists()
+    store = SqliteStateStore(file)
+    record = await store.run(office.tenant.id, report.run_id)
+    await store.close()
+    assert record
+    assert record.report["problems"] == [problem.to_json()]
+    assert [tenant.problems for tenant in (await run(office, **place)).tenants] == [()]

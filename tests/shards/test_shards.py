@@ -1,6 +1,7 @@
 """A run in shards: the same comes of it as of a run in one process, and it ends well whatever breaks off."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,14 +14,14 @@ from shared.config.model import DeletePolicy, Settings
 from shared.engine.lease import Place
 from shared.engine.options import RunOptions
 from shared.engine.run import Quiet, World, run
-from shared.errors import MailboxError, StateError, TenantError
+from shared.errors import MailboxError, StateDamagedError, StateError, TenantError
 from shared.ports import Clock, StateStore
 from shared.shards.ending import End
 from shared.shards.errand import Errand
 from shared.shards.steps import carry_out, close
 from shared.shards.workflow import Call, Done, StepName
 from shared.state.memory import MemoryStateStore
-from shared.sync.records import Holder
+from shared.sync.records import Checkpoint, Holder
 from shared.sync.report import TenantReport
 from tests.engine.test_lives import TENANT
 from tests.fakes.conductor import CarryOut, Conductor, Delivery, PlaceClock, once
@@ -39,6 +40,20 @@ class Parcels(MemoryStateStore):
     async def put_parcel(self, tenant_id: str, run_id: str, name: str, data: bytes) -> bool:
         self.given.add((run_id, name))
         return await super().put_parcel(tenant_id, run_id, name, data)
+
+
+class Damaged(Parcels):
+    """A state whose checkpoints cannot be read the first `times` that they are asked for."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
+        self.times -= 1
+        if self.times >= 0:
+            raise StateDamagedError("A checkpoint cannot be read.")
+        return await super().checkpoints(tenant_id)
 
 
 class Company:
@@ -344,3 +359,15 @@ def test_a_run_keeps_to_the_users_that_were_chosen(company: Company, users: tupl
     company.run(users=users)
     has_zoe = {name for name, known in company.names().items() if "Zoe Nal" in known}
     assert has_zoe == {HUB, *(user.split("@")[0] for user in users or (f"{name}@contoso.com" for name in PEOPLE))}
+
+
+@pytest.mark.parametrize("times", [1])
+def test_the_report_tells_of_a_damaged_state(company: Company, times: int) -> None:
+    """Whichever steps have met the damage, it is told once, nothing is missing, and no parcel of it is left."""
+    company.state = Damaged(times)
+    report = company.run()
+    assert [(one.code, one.message) for one in report.problems] == [("StateDamaged", "A checkpoint cannot be read.")]
+    assert report.outcome == "ok"
+    assert company.names()["dan"] == ["Alan Turing", "Grace Hopper", "Zoe Nal"]
+    assert company.parcels() == []
+    assert company.run().problems == ()
