@@ -97,7 +97,8 @@ async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work,
     """One run that does this work for each tenant; raises `ConfigurationError` before anything is contacted."""
     settled, expiring = (means.settings, ()) if means.settings else await _settled(environ, means.trust)
     options = options if options.run_id else replace(options, run_id=str(uuid4()))
-    async with _world(environ, settled, means) as (world, vault):
+    writes_nothing = options.dry_run or all(one.dry_run for one in chosen(settled.tenants, options.tenants))
+    async with _world(environ, settled, means, read_only=writes_nothing) as (world, vault):
         report = await run(settled, options, world, work)
         expiring += vault.expiring if vault else ()
     _log_expiring(expiring, options.run_id)
@@ -106,7 +107,7 @@ async def carry_out(environ: Mapping[str, str], options: RunOptions, work: Work,
 
 @asynccontextmanager
 async def _world(
-    environ: Mapping[str, str], settled: Settings, means: Means
+    environ: Mapping[str, str], settled: Settings, means: Means, *, read_only: bool = False
 ) -> "AsyncIterator[tuple[World, VaultSecrets | None]]":
     """What a run talks to, and the vault if there is one."""
     trust, clock = means.trust, means.clock or SystemClock()
@@ -114,7 +115,7 @@ async def _world(
         vault = await _opened_vault(stack, environ, settled, trust)
         state = means.state
         if state is None:
-            state = await stack.enter_async_context(open_state(environ, settled, trust=trust))
+            state = await stack.enter_async_context(open_state(environ, settled, trust=trust, read_only=read_only))
         opener = _opener(environ, vault, clock, trust)
         yield World(opener, state, clock, means.progress or Quiet(), _place(), means.room), vault
 
@@ -175,10 +176,13 @@ async def _opened_vault(
 async def remembered(
     environ: Mapping[str, str], names: Sequence[str], *, trust: str | None = None
 ) -> AsyncIterator[tuple[Sequence[Tenant], StateStore]]:
-    """The tenants so named, all without a name, and the state; no mailbox is contacted. Raises `ConfigurationError`."""
+    """The tenants so named, all without a name, and the state, to look at; no mailbox is contacted.
+
+    Raises `ConfigurationError`.
+    """
     settled = await settings(environ, trust=trust)
     tenants = chosen(settled.tenants, names)
-    async with open_state(environ, settled, trust=trust) as state:
+    async with open_state(environ, settled, trust=trust, read_only=True) as state:
         yield tenants, state
 
 

@@ -143,8 +143,8 @@ class SqliteFile:
             raise StateDamagedError(
                 f"The state in {self._path} was written by a newer release "
                 f"(format {found}; this one reads up to {_SCHEMA_VERSION}). {self._set_aside()}",
-                hint="The run goes on without it and rebuilds it. To use the old one, install the newer release again "
-                "and give the file its name back.",
+                hint="A run goes on without it and rebuilds it. To use the old one, install the newer release again"
+                f"{' before that' if self._read_only else ' and give the file its name back'}.",
             )
 
     @contextmanager
@@ -168,7 +168,7 @@ class SqliteFile:
     def _damaged(self) -> StateDamagedError:
         return StateDamagedError(
             f"The state in {self._path} is damaged. {self._set_aside()}",
-            hint="Nothing to do: the run goes on without it, reads everything and rebuilds it. "
+            hint="Nothing to do: a run goes on without it, reads everything and rebuilds it. "
             "The history up to now is in that file alone.",
         )
 
