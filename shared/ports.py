@@ -228,6 +228,12 @@ class StateStore(Protocol):
     async def forget_parcels(self, tenant_id: str, but: str = "") -> None:
         """Forget the parcels of all runs of a tenant, `but` this one's."""
 
+    async def forget_progress(self, tenant_id: str) -> None:
+        """Forget all checkpoints and links, and nothing else: whatever is read next is compared with versions alone."""
+
+    async def drop_unreadable(self, tenant_id: str) -> int:
+        """Drop the versions and runs that cannot be read, damaged ones, not a newer release's; tells how many."""
+
     async def forget_tenant(self, tenant_id: str) -> None:
         """Remove everything of a tenant."""
 

@@ -8,7 +8,7 @@ from shared.engine.gather import Gathered
 from shared.engine.job import Job
 from shared.engine.recollection import Recollection
 from shared.errors import StateDamagedError
-from shared.sync.mergebase import NO_MEMORY, Memory
+from shared.sync.mergebase import Memory, Versions
 from shared.sync.plan import Plan, reconcile
 from shared.sync.records import Checkpoint
 from shared.sync.rules import Rules
@@ -59,20 +59,38 @@ async def recall(
         return await _plan(job, gathered, rules, recollection, quiet)
     except StateDamagedError as error:
         await _begin_anew(job, error)
-        return without_memory(job, gathered, rules) if all(one.is_whole for one in observations) else None
+        return await without_links(job, gathered, rules) if all(one.is_whole for one in observations) else None
 
 
-def without_memory(job: Job, gathered: Gathered, rules: Rules) -> Recalled:
-    """The plan from what was read alone, which has to be all of it."""
-    plan = reconcile(gathered.hub, gathered.spokes, rules, NO_MEMORY, job.services.clock.now())
-    return Recalled(gathered, NO_MEMORY, plan)
+async def without_links(job: Job, gathered: Gathered, rules: Rules) -> Recalled:
+    """The plan from what was read, which has to be all of it, and from the versions as far as they can be read.
+
+    They count on from where they were: a version of a number that is taken would not be kept.
+    """
+    return _without_links(job, gathered, rules, await _readable_versions(job))
+
+
+async def _readable_versions(job: Job) -> Versions:
+    tenant_id = job.tenant.tenant_id
+    try:
+        return await job.state.current_versions(tenant_id)
+    except StateDamagedError:
+        if not job.is_dry:
+            await job.state.forget_tenant(tenant_id)  # no number is known to be free otherwise
+        return {}
+
+
+def _without_links(job: Job, gathered: Gathered, rules: Rules, versions: Versions) -> Recalled:
+    memory = Memory(versions, {})
+    plan = reconcile(gathered.hub, gathered.spokes, rules, memory, job.services.clock.now())
+    return Recalled(gathered, memory, plan)
 
 
 async def _plan(job: Job, gathered: Gathered, rules: Rules, recollection: Recollection, quiet: Set[str]) -> Recalled:
     """Plan, ask for what the plan did not know, and plan again, until there is no such thing."""
     memory, now = recollection.memory, job.services.clock.now()
     if not memory.versions:
-        return without_memory(job, gathered, rules)
+        return _without_links(job, gathered, rules, {})
     for observation in (gathered.hub, *gathered.spokes):
         await recollection.begin(observation)
     while True:
@@ -86,10 +104,11 @@ async def _plan(job: Job, gathered: Gathered, rules: Rules, recollection: Recoll
 
 
 async def _begin_anew(job: Job, error: StateDamagedError) -> None:
-    """Forget what cannot be read, or it could not be read in the next run either; a dry run leaves even that."""
+    """Forget how far everybody was, and what cannot be read; the rest of the history stays. A dry run leaves it all."""
     tenant_id = job.tenant.tenant_id
     run_id = job.options.run_id
     log_event(_LOG, logging.WARNING, "state_damaged", run_id=run_id, tenant_id=tenant_id, code=error.code)
     job.course.remark(error)
     if not job.is_dry:
-        await job.state.forget_tenant(tenant_id)
+        await job.state.forget_progress(tenant_id)
+        await job.state.drop_unreadable(tenant_id)

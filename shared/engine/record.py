@@ -1,14 +1,14 @@
 """A run on record: what it did, from its first version on, and how long all that is remembered."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from shared.config.model import Tenant
 from shared.engine.course import Course
 from shared.engine.job import Job
-from shared.errors import StateError
+from shared.errors import StateDamagedError, StateError
 from shared.ports import Clock, StateStore
 from shared.sync.mergebase import Version
 from shared.sync.records import UNFINISHED, RunRecord
@@ -47,9 +47,18 @@ async def conclude(
     return report
 
 
+async def _latest(state: StateStore, tenant_id: str) -> Sequence[RunRecord]:
+    """The latest runs; those that cannot be read go, or no run could be put on record any more."""
+    try:
+        return await state.runs(tenant_id, 2)
+    except StateDamagedError:
+        await state.drop_unreadable(tenant_id)
+        return await state.runs(tenant_id, 2)
+
+
 async def _forget(state: StateStore, tenant: Tenant, record: RunRecord) -> None:
     """Once a day is enough, and keeps a quiet run from reading the history."""
-    latest = await state.runs(tenant.tenant_id, 2)
+    latest = await _latest(state, tenant.tenant_id)
     earlier = [one.started_at.date() for one in latest if one.run_id != record.run_id]
     if record.started_at.date() not in earlier:
         before = record.started_at - timedelta(days=tenant.history_days)

@@ -3,7 +3,7 @@
 from shared.config.model import PairByEmail, Tenant
 from shared.engine.gather import gather
 from shared.engine.job import Job
-from shared.engine.memory import checkpoints_of, recall, without_memory
+from shared.engine.memory import checkpoints_of, recall, without_links
 from shared.engine.options import RunOptions
 from shared.engine.scribe import Scribe
 from shared.engine.write import Writer, ledger_of, pass_echoes
@@ -30,14 +30,15 @@ async def sync_tenant(job: Job) -> TenantReport:
     if recalled is None:
         gathered = await gather(job, rules, None)
         job.course.check()
-        recalled = await recall(job, gathered, rules, checkpoints) or without_memory(job, gathered, rules)
+        recalled = await recall(job, gathered, rules, checkpoints) or await without_links(job, gathered, rules)
     gathered, plan = recalled.gathered, recalled.plan
     plan = plan if job.only is None else plan.about(job.only)
     scribe = Scribe(job, gathered, plan)
     if job.is_dry:
         return scribe.planned(counts_of(job.services))
     observed = (gathered.hub, *gathered.spokes)
-    writer = Writer(job, rules, observed, checkpoints, ledger_of(plan, recalled.memory))
+    # What was damaged is forgotten: no delta link from before may be saved again.
+    writer = Writer(job, rules, observed, {} if job.course.damages else checkpoints, ledger_of(plan, recalled.memory))
     await writer.record(plan)
     hub, missing = await writer.write_hub(plan)
     spokes = await writer.scatter(plan.scattering, plan.replicas, missing)

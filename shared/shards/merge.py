@@ -43,7 +43,7 @@ async def _merge(step: Step, job: Job, shards: int) -> bytes:
     if recalled is None:
         return encode_tally(Merged(format=FORMAT, again=True, graph=together(graph, counts_of(job.services))))
     gathered, plan, ledger = recalled.gathered, recalled.plan, ledger_of(recalled.plan, recalled.memory)
-    writer = Writer(job, rules, (gathered.hub,), checkpoints, ledger)
+    writer = Writer(job, rules, (gathered.hub,), {} if job.course.damages else checkpoints, ledger)
     await writer.record(plan)
     hub, missing = await writer.write_hub(plan)
     concerned = await _hand_over(step, recalled, ledger, missing, readings)

@@ -4,7 +4,7 @@ Written are the mirrored fields, ids, numbers and times; a contact's note is not
 are UTC. What cannot be read raises `StateDamagedError`, a newer release's row `StateError`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -249,6 +249,17 @@ def decode_holder(row: bytes) -> Holder:
     """The holder in a row."""
     read = _read(_holder, row, "lease")
     return Holder(read.run_id, read.host, read.process, _utc(read.since))
+
+
+def is_damaged(decode: Callable[[bytes], object], row: bytes) -> bool:
+    """Whether a row cannot be read, and is not a newer release's."""
+    try:
+        decode(row)
+    except StateDamagedError:
+        return True
+    except StateError:
+        return False
+    return False
 
 
 def _read(decoder: msgspec.json.Decoder[_ROW], row: bytes, kind: str) -> _ROW:

@@ -133,6 +133,13 @@ class MemoryStateStore:
         tenant = self._of(tenant_id)
         tenant.parcels = {place: data for place, data in tenant.parcels.items() if place[0] == but}
 
+    async def forget_progress(self, tenant_id: str) -> None:
+        tenant = self._of(tenant_id)
+        tenant.checkpoints, tenant.links = {}, {}
+
+    async def drop_unreadable(self, tenant_id: str) -> int:  # noqa: ARG002 - values of any tenant can be read
+        return 0
+
     async def forget_tenant(self, tenant_id: str) -> None:
         self._tenants.pop(tenant_id, None)
 

@@ -28,6 +28,8 @@ _PRUNE = (
     " AND number NOT IN (SELECT MAX(number) FROM versions WHERE tenant = ?1 GROUP BY sync_id)"
     " AND number NOT IN (SELECT base FROM links WHERE tenant = ?1)"
 )
+_VERSIONS = "SELECT number, data FROM versions WHERE tenant = ?"
+_RUNS = "SELECT run_id, head, data FROM runs WHERE tenant = ?"
 _PUT_PARCEL = "INSERT OR IGNORE INTO parcels (tenant, run_id, name, data) VALUES (?, ?, ?, ?)"
 _TABLES = ("leases", "checkpoints", "links", "versions", "runs", "parcels")
 
@@ -176,6 +178,24 @@ class SqliteStateStore:
 
         await self._file.do(work, write=True)
 
+    async def forget_progress(self, tenant_id: str) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM checkpoints WHERE tenant = ?", (tenant_id,))
+            db.execute("DELETE FROM links WHERE tenant = ?", (tenant_id,))
+
+        await self._file.do(work, write=True)
+
+    async def drop_unreadable(self, tenant_id: str) -> int:
+        def work(db: sqlite3.Connection) -> int:
+            versions, runs = db.execute(_VERSIONS, (tenant_id,)), db.execute(_RUNS, (tenant_id,))
+            bad = [(tenant_id, number) for number, data in versions if codec.is_damaged(codec.decode_version, data)]
+            lost = [(tenant_id, run_id) for run_id, *data in runs if any(map(_is_no_run, data))]
+            db.executemany("DELETE FROM versions WHERE tenant = ? AND number = ?", bad)
+            db.executemany("DELETE FROM runs WHERE tenant = ? AND run_id = ?", lost)
+            return len(bad) + len(lost)
+
+        return await self._file.do(work, write=True)
+
     async def forget_tenant(self, tenant_id: str) -> None:
         def work(db: sqlite3.Connection) -> None:
             for table in _TABLES:
@@ -194,6 +214,10 @@ class SqliteStateStore:
             db.executemany(statement, rows)
 
         await self._file.do(work, write=True)
+
+
+def _is_no_run(data: bytes) -> bool:
+    return codec.is_damaged(codec.decode_run, data)
 
 
 def _lease(db: sqlite3.Connection, tenant_id: str) -> tuple[Holder, str] | None:

@@ -7,7 +7,7 @@ A key may not hold `/ \ # ?` or control characters and ends at 1 KiB, and a prop
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,8 +98,34 @@ def values(found: Iterable[Row]) -> Iterator[tuple[Row, bytes]]:
     known = {(row.partition, row.key): row for row in found}
     for row in known.values():
         if "Parts" in row.properties:
-            others = (known.get((row.partition, extra)) for extra in extra_keys(row))
-            yield row, _unpack([row, *others])
+            yield row, _whole(row, known)
+
+
+def sifted(found: Iterable[Row], is_damaged: Callable[[bytes], bool]) -> tuple[list[tuple[Row, bytes]], list[Row]]:
+    """Like `values`, what can be read of them; and the first row of each value that cannot."""
+    known = {(row.partition, row.key): row for row in found}
+    whole: list[tuple[Row, bytes]] = []
+    damaged: list[Row] = []
+    for row in known.values():
+        if "Parts" in row.properties:
+            data = _whole_or_none(row, known)
+            if data is None or is_damaged(data):
+                damaged.append(row)
+            else:
+                whole.append((row, data))
+    return whole, damaged
+
+
+def _whole_or_none(row: Row, known: Mapping[tuple[str, str], Row]) -> bytes | None:
+    try:
+        return _whole(row, known)
+    except StateDamagedError:
+        return None
+
+
+def _whole(row: Row, known: Mapping[tuple[str, str], Row]) -> bytes:
+    others = (known.get((row.partition, extra)) for extra in extra_keys(row))
+    return _unpack([row, *others])
 
 
 def _part_key(row_key: str, number: int) -> str:

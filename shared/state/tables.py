@@ -17,11 +17,12 @@ The lease alone is written conditionally, by change marker; all else is written 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from shared.errors import StateError
 from shared.state import codec
 from shared.state.table_client import Table
+from shared.state.table_repair import drop_runs, drop_versions, text_of, version_rows
 from shared.state.table_rows import Row, digest, digest_of, extra_keys, key, number_key, rows, value, values
 from shared.sync.mergebase import Version
 from shared.sync.records import Checkpoint, Holder, RunRecord, StoredLink
@@ -52,7 +53,7 @@ class TableStateStore:
 
     async def lease_holder(self, tenant_id: str, now: datetime) -> Holder | None:
         found = await self._table.read(f"{key(tenant_id)}.lease", "lease")
-        is_held = found is not None and found[0].text("Until") > _text(now)
+        is_held = found is not None and found[0].text("Until") > text_of(now)
         return codec.decode_holder(value(found[0])) if found and is_held else None
 
     async def checkpoints(self, tenant_id: str) -> Mapping[str, Checkpoint]:
@@ -121,13 +122,13 @@ class TableStateStore:
         for number, version in sorted(new.items()):
             newest[key(version.sync_id)] = max(number, newest.get(key(version.sync_id), ""))
         await self._table.write(
-            _version_rows(partition, version, is_newest=newest[key(version.sync_id)] == number)
+            version_rows(partition, version, is_newest=newest[key(version.sync_id)] == number)
             for number, version in sorted(new.items())
         )
 
     async def prune_versions(self, tenant_id: str, before: datetime) -> int:
         partition = _versions_of(tenant_id)
-        condition = f"{_between(partition, 'n.', 'n/')} and At lt '{_text(before)}'"
+        condition = f"{_between(partition, 'n.', 'n/')} and At lt '{text_of(before)}'"
         old = {row.text("Number"): row for row in await self._table.query(condition, ["Number", "SyncId", "Parts"])}
         if not old:
             return 0
@@ -189,6 +190,17 @@ class TableStateStore:
     async def forget_parcels(self, tenant_id: str, but: str = "") -> None:
         await self._forget(f"{key(tenant_id)}.parcels", kept=_parcels_of(tenant_id, but))
 
+    async def forget_progress(self, tenant_id: str) -> None:
+        # The checkpoints first: with one that outlived the links, only changes were read, and compared with nothing.
+        partition = f"{key(tenant_id)}.progress"
+        rows_there = await self._table.query(f"PartitionKey eq '{partition}'", ["Parts"])
+        await self._table.erase(partition, [row.key for row in rows_there])
+        await self._forget(f"{key(tenant_id)}.links")
+
+    async def drop_unreadable(self, tenant_id: str) -> int:
+        versions = await drop_versions(self._table, _versions_of(tenant_id))
+        return versions + await drop_runs(self._table, key(tenant_id))
+
     async def forget_tenant(self, tenant_id: str) -> None:
         await self._forget(key(tenant_id))
 
@@ -207,7 +219,7 @@ class TableStateStore:
     async def _take(
         self, tenant_id: str, holder: Holder, now: datetime, seconds: float, *, only_expired: bool
     ) -> Holder | None:
-        until = _text(now + timedelta(seconds=seconds))
+        until = text_of(now + timedelta(seconds=seconds))
         (wanted,) = rows(f"{key(tenant_id)}.lease", "lease", codec.encode_holder(holder), Until=until)
         for attempt in range(_TRIES):
             found = await self._table.read(wanted.partition, wanted.key)
@@ -217,9 +229,9 @@ class TableStateStore:
                 continue
             row, marker = found
             held = codec.decode_holder(value(row))
-            if attempt and held == holder and row.text("Until") > _text(now + timedelta(seconds=seconds / 2)):
+            if attempt and held == holder and row.text("Until") > text_of(now + timedelta(seconds=seconds / 2)):
                 return None  # another process of the same holder was quicker
-            if held != holder and not (only_expired and row.text("Until") <= _text(now)):
+            if held != holder and not (only_expired and row.text("Until") <= text_of(now)):
                 return held
             if await self._table.replace(wanted, marker):
                 return None
@@ -280,14 +292,6 @@ def _links(found: Iterable[Row]) -> list[StoredLink]:
     return [codec.decode_link(data) for _, data in values(found)]
 
 
-def _version_rows(partition: str, version: Version, *, is_newest: bool) -> list[Row]:
-    number, contact = number_key(version.number), key(version.sync_id)
-    data = codec.encode_version(version)
-    pointer = Row(partition, f"s.{contact}.{number}", {"Number": number})
-    history = rows(partition, f"n.{number}", data, Number=number, SyncId=contact, At=_text(version.at))
-    return [*history, pointer, *(rows(partition, f"c.{contact}", data, Number=number) if is_newest else ())]
-
-
 def _version_keys(row: Row) -> list[str]:
     """All keys that a version which is no contact's newest has."""
     return [f"s.{row.text('SyncId')}.{row.text('Number')}", *extra_keys(row), row.key]
@@ -295,8 +299,3 @@ def _version_keys(row: Row) -> list[str]:
 
 def _in_order(found: Iterable[Row]) -> list[Version]:
     return sorted((codec.decode_version(data) for _, data in values(found)), key=lambda version: version.number)
-
-
-def _text(moment: datetime) -> str:
-    """A time such that texts compare as times do."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -21,6 +21,7 @@ from shared.sync.report import RunReport
 from tests.emulator import Fault, Run, Throttled
 from tests.engine.office import PREFIX, Office, person, written
 from tests.engine.test_memory import EVERYBODY, HOUR, company_of, delete, edit
+from tests.engine.test_undo import undo
 
 WRITES = ("add_versions", "save_links", "save_checkpoint", "save_run")
 READS = ("checkpoints", "current_versions", "versions", "links", "links_to", "links_of_items")
@@ -349,3 +350,107 @@ async def test_the_report_says_where_a_damaged_file_went(
     assert record
     assert record.report["problems"] == [problem.to_json()]
     assert [tenant.problems for tenant in (await run(office, **place)).tenants] == [()]
+
+
+def spoil(file: Path, row: str) -> None:
+    """Make rows of the file unreadable: `table` or `table WHERE condition`."""
+    table, _, condition = row.partition(" ")
+    with sqlite3.connect(file) as database:
+        database.execute(f"UPDATE {table} SET data = x'00' {condition}")  # noqa: S608 - the tests' own words
+    database.close()
+
+
+def spoilt_versions(file: Path) -> set[int]:
+    """The numbers of the versions that are unreadable."""
+    with sqlite3.connect(file) as database:
+        numbers = {number for (number,) in database.execute("SELECT number FROM versions WHERE data = x'00'")}
+    database.close()
+    return numbers
+
+
+ADAS = "(SELECT sync_id FROM versions GROUP BY sync_id HAVING COUNT(*) = 1)"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "checkpoints WHERE mailbox = (SELECT MIN(mailbox) FROM checkpoints)",
+        "checkpoints",
+        "links WHERE item_id = (SELECT MIN(item_id) FROM links)",
+        f"versions WHERE sync_id = {ADAS}",
+        "versions WHERE number = (SELECT MAX(number) FROM versions)",
+    ],
+)
+async def test_an_unreadable_row_costs_no_history(office: Office, tmp_path: Path, row: str) -> None:
+    """Edits of that hour arrive, the report says what was damaged, and whatever could be read is remembered on."""
+    file = tmp_path / "state.db"
+    store = SqliteStateStore(file)
+    office.state, tenant = store, office.tenant.id
+    await company_of(office, "Grace", "Ada")
+    edit(office, "bob", "Grace", mobilePhone="2")
+    first = await run(office)
+    before = {one.number: one for one in await store.versions_since(tenant, 0)}
+    spoil(file, row)
+    readable = before.keys() - spoilt_versions(file)
+    edit(office, "cem", "Grace", jobTitle="Admiral")
+    edit(office, "hub", "Ada", mobilePhone="3")
+    report = await run(office, FULL_RECONCILE_HOURS="1")
+    assert report.outcome == "ok"
+    assert {problem.code for one in report.tenants for problem in one.problems} == {"StateDamaged"}
+    assert (phones(office, "Grace"), phones(office, "Ada")) == (["2"] * 4, ["3"] * 4)
+    assert {office.card(who, "Grace")["jobTitle"] for who in EVERYBODY} == {"Admiral"}
+    after = {one.number: one for one in await store.versions_since(tenant, 0)}
+    assert [after.get(number) for number in readable] == [before[number] for number in readable]
+    assert max(after) > max(readable)
+    assert await store.run(tenant, first.run_id)
+    quiet = await run(office, FULL_RECONCILE_HOURS="1")
+    assert (total(quiet), [one.problems for one in quiet.tenants]) == (0, [()])
+    await store.close()
+
+
+async def test_an_unreadable_run_keeps_no_other_from_the_record(office: Office, tmp_path: Path) -> None:
+    """It is dropped; the run that met it is on record, and the ones before it are."""
+    file = tmp_path / "state.db"
+    store = SqliteStateStore(file)
+    office.state, tenant = store, office.tenant.id
+    runs = [await run(office) for _ in range(3)]
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE runs SET head = x'00' WHERE run_id = ?", (runs[2].run_id,))
+    database.close()
+    last = await run(office)
+    assert last.outcome == "ok"
+    assert [one.run_id for one in await store.runs(tenant)] == [last.run_id, runs[1].run_id, runs[0].run_id]
+    await store.close()
+
+
+async def test_a_run_from_before_the_damage_can_be_undone(office: Office, tmp_path: Path) -> None:
+    """Its versions are there, and the links that a new reading made do."""
+    file = tmp_path / "state.db"
+    office.state = SqliteStateStore(file)
+    await company_of(office, "Grace")
+    edit(office, "bob", "Grace", mobilePhone="2")
+    edited = await run(office)
+    spoil(file, "checkpoints")
+    assert total(await run(office)) == 0
+    await undo(office, edited.run_id)
+    assert phones(office, "Grace") == ["1"] * 4
+    await office.state.close()
+
+
+@pytest.mark.parametrize("who", ["hub", "bob"])
+async def test_what_was_deleted_or_private_before_the_damage_stays_so(office: Office, tmp_path: Path, who: str) -> None:
+    """The history still knows who was deleted; a card that became private is neither overwritten nor doubled."""
+    file = tmp_path / "state.db"
+    store = SqliteStateStore(file)
+    office.state = store
+    await company_of(office, "Grace", "Ada", "Zoe")
+    delete(office, "hub", "Ada")
+    office.box(who).edit_contact(office.card(who, "Zoe")["id"], {}, private=True)
+    await run(office, DELETE_POLICY="hub")
+    spoil(file, "checkpoints")
+    edit(office, "ann", "Zoe", mobilePhone="2")
+    assert (await run(office, DELETE_POLICY="hub")).outcome == "ok"
+    assert all(office.names(one) == ["Grace", "Zoe"] for one in EVERYBODY)
+    assert office.card(who, "Zoe")["mobilePhone"] == "1"
+    assert total(await run(office, DELETE_POLICY="hub")) == 0
+    await store.close()

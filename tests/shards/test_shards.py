@@ -361,7 +361,7 @@ def test_a_run_keeps_to_the_users_that_were_chosen(company: Company, users: tupl
     assert has_zoe == {HUB, *(user.split("@")[0] for user in users or (f"{name}@contoso.com" for name in PEOPLE))}
 
 
-@pytest.mark.parametrize("times", [1])
+@pytest.mark.parametrize("times", [1, 2])
 def test_the_report_tells_of_a_damaged_state(company: Company, times: int) -> None:
     """Whichever steps have met the damage, it is told once, nothing is missing, and no parcel of it is left."""
     company.state = Damaged(times)

@@ -398,6 +398,40 @@ async def test_forgetting_a_tenant_leaves_the_others(store: StateStore, tenant: 
         assert await store.acquire_lease(one, holder("b"), at(0), 60) == holder("a")
 
 
+async def test_forgetting_progress_leaves_the_history(store: StateStore, tenant: str) -> None:
+    """Checkpoints and links go, of this tenant alone; versions, runs, lease and parcels stay, and numbers go on."""
+    other = f"{tenant}-b"
+    for one in (tenant, other):
+        await store.acquire_lease(one, holder("a"), at(0), 60)
+        await store.save_checkpoint(one, checkpoint("m1"))
+        await store.save_links(one, "m1", [link("m1", 1)])
+        await store.save_links(one, "m2", [link("m2", 1)])
+        await store.add_versions(one, [version(1), version(2)])
+        await store.save_run(one, run("run-1"))
+        await store.put_parcel(one, "run-1", "a", b"{}")
+    for _ in range(2):
+        await store.forget_progress(tenant)
+        assert await store.checkpoints(tenant) == {}
+        assert [len(await store.links(tenant, box)) for box in ("m1", "m2")] == [0, 0]
+    await store.add_versions(tenant, [version(3)])
+    assert numbers(await store.versions(tenant, guid(1))) == [1, 2, 3]
+    assert await store.run(tenant, "run-1") == run("run-1")
+    assert await store.parcel(tenant, "run-1", "a") == b"{}"
+    assert await store.acquire_lease(tenant, holder("b"), at(0), 60) == holder("a")
+    assert len(await store.checkpoints(other)) == len(await store.links(other, "m1")) == 1
+
+
+async def test_what_can_be_read_is_not_dropped(store: StateStore, tenant: str) -> None:
+    """Of a whole history nothing goes, and an empty one has nothing to drop."""
+    assert await store.drop_unreadable(tenant) == 0
+    await store.add_versions(tenant, [version(1), version(2, 2), version(3)])
+    await store.save_run(tenant, run("run-1", text="x" * 9000))
+    assert await store.drop_unreadable(tenant) == 0
+    assert numbers(await store.versions_since(tenant, 0)) == [1, 2, 3]
+    assert {one.number for one in (await store.current_versions(tenant)).values()} == {2, 3}
+    assert await store.run(tenant, "run-1") == run("run-1", text="x" * 9000)
+
+
 class TestParcels:
     """What one step of a run hands to the next."""
 

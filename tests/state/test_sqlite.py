@@ -15,7 +15,7 @@ import pytest
 from shared.errors import StateDamagedError, StateError
 from shared.state.sqlite import SqliteStateStore
 from tests.builders import at, guid
-from tests.state.builders import checkpoint, holder, link, version
+from tests.state.builders import checkpoint, holder, link, run, version
 
 ROOT = Path(__file__).parents[2]
 WRITER = """
@@ -167,6 +167,24 @@ async def test_a_damaged_row_spoils_its_tenant_only(path: Path, store: SqliteSta
     await store.forget_tenant("t")
     assert list(await store.links("t", "m")) == []
     assert "m" in await store.checkpoints("other")
+
+
+async def test_damaged_versions_and_runs_are_dropped_singly(path: Path, store: SqliteStateStore) -> None:
+    """The others stay, another tenant's too; a row of a newer release is none of them."""
+    for tenant in ("t", "other"):
+        await store.add_versions(tenant, [version(1), version(2), version(3, 2)])
+        for run_id in ("a", "b", "c"):
+            await store.save_run(tenant, run(run_id))
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE versions SET data = x'00' WHERE tenant = 't' AND number = 2")
+        database.execute("UPDATE runs SET head = x'00' WHERE tenant = 't' AND run_id = 'a'")
+        database.execute("UPDATE runs SET data = CAST('{\"format\":99}' AS BLOB) WHERE tenant = 't' AND run_id = 'b'")
+    database.close()
+    assert await store.drop_unreadable("t") == 2
+    assert [one.number for one in await store.versions_since("t", 0)] == [1, 3]
+    assert {one.number for one in (await store.current_versions("t")).values()} == {1, 3}
+    assert [one.run_id for one in await store.runs("t")] == ["c", "b"]
+    assert (len(await store.versions_since("other", 0)), len(await store.runs("other"))) == (3, 3)
 
 
 async def test_a_newer_releases_file_is_put_aside_whole(path: Path, store: SqliteStateStore) -> None:
