@@ -19,14 +19,15 @@ from shared.errors import (
 )
 from shared.ports import ContactStore
 from shared.sync.draft import draft_for, may_delete, new_draft
-from shared.sync.links import Written, link_after, link_of_new
+from shared.sync.links import Written, link_after, link_as_it_is, link_of_new
 from shared.sync.operations import CreateContact, DeleteContact, Operation, StampContact, UpdateContact
 from shared.sync.progress import refusal_of
 from shared.sync.records import Quarantined, StoredLink
-from shared.sync.replica import Failure
+from shared.sync.replica import Failure, Item
 from shared.sync.report import Problem
 from shared.sync.rules import Rules
 from shared.sync.stamp import SyncId
+from shared.sync.unmake import touched
 
 WORKERS: Final = 4
 """Operations under way at once in one mailbox: Exchange's limit per application and mailbox."""
@@ -252,12 +253,21 @@ class _Hand:
     async def _delete(self, operation: DeleteContact) -> None:
         with suppress(ItemGoneError):
             card = await self.store.read(operation.replica, operation.item.item_id)
-            if not may_delete(operation, card.item, self.rules):
+            if not may_delete(operation, card, self.rules):
+                self._spare(operation, card.item)
                 return
             await self.store.delete(operation.replica, card.item)
             self.applied.deleted += 1
         self.forgotten.append(operation.version.sync_id)
         self.applied.settled.add(operation.version.sync_id)
+
+    def _spare(self, operation: DeleteContact, item: Item) -> None:
+        """Say that an undone contact's copy stays; if only a note is new, it is its owner's card from now on."""
+        version = operation.version
+        if version.is_undone:
+            self.applied.problems.append(touched(operation.replica.name, version.sync_id))
+            if not item.contact.differing(operation.link.ancestor()) and not self.rules.withholds(item):
+                self.links.append(link_as_it_is(item, version))
 
     def _confirm(self, link: StoredLink) -> None:
         self.links.append(link)

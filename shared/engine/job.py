@@ -7,13 +7,15 @@ from shared.engine.course import Course
 from shared.engine.options import RunOptions
 from shared.ports import Progress, StateStore, TenantServices
 from shared.sync.stamp import SyncId
+from shared.sync.unmake import Unmade
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be done for which tenant, with what; with `only`, for no other contacts than these.
 
-    `room` is how many mailboxes this process takes, None for any number.
+    Of what is `unmade` nothing is created or updated, and the mirror's copies go. `room` is how many mailboxes this
+    process takes, None for any number.
     """
 
     tenant: Tenant
@@ -23,6 +25,7 @@ class Job:
     progress: Progress
     course: Course
     only: frozenset[SyncId] | None = None
+    unmade: Unmade | None = None
     room: int | None = None
 
     @property

@@ -54,7 +54,8 @@ async def recall(
         newest = max((version.number for version in versions.values()), default=0)
         if is_trusting and (known is None or newest < known.newest):
             return None
-        is_same_hub = known is not None and known.folder == hub.folder
+        # A killed first run may not have said in which folder its links are; undoing takes no missing card for deleted.
+        is_same_hub = job.unmade is not None or (known is not None and known.folder == hub.folder)
         recollection = Recollection(job, rules, versions, "" if is_same_hub else hub.mailbox)
         return await _plan(job, gathered, rules, recollection, quiet)
     except StateDamagedError as error:

@@ -6,6 +6,7 @@ from shared.engine.job import Job
 from shared.engine.memory import checkpoints_of, recall, without_links
 from shared.engine.options import RunOptions
 from shared.engine.scribe import Scribe
+from shared.engine.unmake import limited, presume, silence, told
 from shared.engine.write import Writer, ledger_of, pass_echoes
 from shared.ports import TenantServices
 from shared.sync.plan import NOTHING_TO_DO
@@ -26,13 +27,15 @@ async def sync_tenant(job: Job) -> TenantReport:
     if is_quiet((gathered.hub, *gathered.spokes), newest_of(checkpoints)):
         await pass_echoes(job, (gathered.hub, *gathered.spokes), checkpoints)
         return Scribe(job, gathered, NOTHING_TO_DO).planned(counts_of(job.services))
+    doubts = await presume(job, gathered, rules)
     recalled = await recall(job, gathered, rules, checkpoints)
     if recalled is None:
         gathered = await gather(job, rules, None)
         job.course.check()
         recalled = await recall(job, gathered, rules, checkpoints) or await without_links(job, gathered, rules)
-    gathered, plan = recalled.gathered, recalled.plan
-    plan = plan if job.only is None else plan.about(job.only)
+    if await silence(job, recalled):
+        recalled = await recall(job, recalled.gathered, rules, checkpoints) or recalled
+    gathered, (plan, alive) = recalled.gathered, limited(recalled.plan, job)
     scribe = Scribe(job, gathered, plan)
     if job.is_dry:
         return scribe.planned(counts_of(job.services))
@@ -42,7 +45,7 @@ async def sync_tenant(job: Job) -> TenantReport:
     await writer.record(plan)
     hub, missing = await writer.write_hub(plan)
     spokes = await writer.scatter(plan.scattering, plan.replicas, missing)
-    return scribe.report(hub, spokes, counts_of(job.services))
+    return told(scribe.report(hub, spokes, counts_of(job.services)), (*doubts, *alive))
 
 
 def rules_of(tenant: Tenant, options: RunOptions) -> Rules:

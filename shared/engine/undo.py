@@ -11,6 +11,7 @@ from shared.ports import StateStore
 from shared.sync.records import Checkpoint
 from shared.sync.report import TenantReport
 from shared.sync.undo import Fate, UndoPlan, plan_undo
+from shared.sync.unmake import Unmade
 
 
 async def read_plan(state: StateStore, tenant_id: str, run_id: str) -> UndoPlan | None:
@@ -41,14 +42,17 @@ class Undoing:
             raise StateError(message, hint="Look at the plan again: run `undo` once more.")
         if not plan.moving or job.is_dry:
             return TenantReport(tenant_id)
-        await _speak(job, plan)
+        unmade = await _speak(job, plan)
         # Everything is read, so that no card is missed; what is missing is put back, for a deletion may be undone.
         options = replace(job.options, full=True, restores_deletes=True)
-        return await sync_tenant(replace(job, options=options, only=plan.sync_ids))
+        return await sync_tenant(replace(job, options=options, only=plan.sync_ids, unmade=unmade))
 
 
-async def _speak(job: Job, plan: UndoPlan) -> None:
-    """Put the old values into the history as the newest ones; killed from here on, the next run finishes it."""
+async def _speak(job: Job, plan: UndoPlan) -> Unmade:
+    """Put the old values into the history as the newest ones; killed from here on, the next run finishes it.
+
+    Gives those of the contacts that the run had made.
+    """
     state, tenant_id = job.state, job.tenant.tenant_id
     current = await state.current_versions(tenant_id)
     last = max(version.number for version in current.values())
@@ -61,6 +65,9 @@ async def _speak(job: Job, plan: UndoPlan) -> None:
         await state.save_links(tenant_id, mailbox, (), restored)
     await state.add_versions(tenant_id, versions)
     await _wake(job, checkpoints.values(), versions[-1].number)
+    record = await state.run(tenant_id, plan.run_id)
+    began_at = record.started_at if record else job.services.clock.now()
+    return Unmade({version.sync_id: version for version in versions if version.is_deleted}, began_at)
 
 
 async def _wake(job: Job, checkpoints: Iterable[Checkpoint], newest: int) -> None:

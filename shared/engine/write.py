@@ -98,7 +98,7 @@ class Writer:
         if plan.versions:
             await record_beginning(self._job, plan.versions)
             await state.add_versions(self._tenant_id, [replace(one, run_id=run_id) for one in plan.versions])
-            known = self._checkpoints.get(hub.mailbox) or Checkpoint(hub.mailbox, hub.name)
+            known = self._checkpoints.get(hub.mailbox) or Checkpoint(hub.mailbox, hub.name, hub.folder)
             await state.save_checkpoint(self._tenant_id, replace(known, newest=self._ledger.newest))
 
     async def write_hub(self, plan: Plan) -> tuple[Applied, Missing]:

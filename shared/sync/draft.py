@@ -40,9 +40,14 @@ def draft_for(operation: UpdateContact | StampContact, card: Card, rules: Rules)
     return Draft(fields, write_stamp(text, operation.stamp), operation.stamp.sync_id, card.item.unaddressed)
 
 
-def may_delete(operation: DeleteContact, now: Item, rules: Rules) -> bool:
-    """Whether the card, as it is now, is still what was agreed on: an edit beats a deletion, and private is private."""
-    return not rules.withholds(now) and not now.contact.differing(operation.link.ancestor())
+def may_delete(operation: DeleteContact, card: Card, rules: Rules) -> bool:
+    """Whether the card, as it is now, is still what was agreed on: an edit beats a deletion, and private is private.
+
+    Undoing takes no card that holds a note of its owner's: nobody has asked for that.
+    """
+    if rules.withholds(card.item) or (operation.version.is_undone and read_stamp(card.notes)[0].strip()):
+        return False
+    return not card.item.contact.differing(operation.link.ancestor())
 
 
 def _still_wanted(operation: UpdateContact, now: Item) -> dict[str, FieldValue | None]:

@@ -132,11 +132,14 @@ async def test_the_owners_next_edit_shares_it_again(office: Office) -> None:
 
 
 async def test_a_copy_that_somebody_has_edited_stays(office: Office) -> None:
-    """An edit beats the removal, also one that no run has seen yet."""
+    """An edit beats the removal, also one that no run has seen yet: the undo says so, and the next run shares it."""
     office.box("cem").add_contact(person("Alan", "alan@x.org"))
     await the_run(office, "monday")
     edit(office, "bob", "Alan", mobilePhone="5")
-    await undo(office, "monday")
+    before = len(office.writes())
+    (report,) = (await carry_out(office, await plan_of(office, "monday"))).tenants
+    assert (report.outcome, [problem.code for problem in report.problems]) == ("partial", ["NotRemoved"])
+    assert len(office.writes()) == before
     await office.run()
     assert phones(office, "Alan") == {"5"}
 
