@@ -34,13 +34,19 @@ async def skip(monkeypatch: pytest.MonkeyPatch) -> Skip:
 async def served(manner: Manner, arrived: asyncio.Event | None = None) -> AsyncIterator[str]:
     """The address of a server that takes a connection in this manner, and holds it until the block ends."""
     over = asyncio.Event()
+    serving: list[asyncio.Task[None]] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await manner(reader, writer)
-        if arrived:
-            arrived.set()
-        await over.wait()
-        writer.transport.abort()
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await manner(reader, writer)
+            if arrived:
+                arrived.set()
+            await over.wait()
+        finally:
+            writer.transport.abort()
+
+    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.create_task(hold(reader, writer)))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
@@ -48,6 +54,8 @@ async def served(manner: Manner, arrived: asyncio.Event | None = None) -> AsyncI
             yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         finally:
             over.set()
+            await asyncio.gather(*serving, return_exceptions=True)
+            await settled()
 
 
 @asynccontextmanager

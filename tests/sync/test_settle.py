@@ -163,6 +163,12 @@ def test_what_is_settled_is_left_out(table: dict[str, list[str]]) -> None:
         assert set(left.pending) == VERSIONS.keys() - expected
 
 
+def test_a_bent_card_is_kept_where_existing_cards_stay() -> None:
+    """With `UpdateExisting` off it was left as it was, and pairing goes by what it holds."""
+    whole, links = spoke_of("ann", ["bent"] * CONTACTS)
+    assert settle(whole, links, VERSIONS, replace(RULES, update_existing=False)).items == whole.items
+
+
 @given(tables)
 def test_changes_that_are_none_are_let_go(table: dict[str, list[str]]) -> None:
     """A card with nothing new but its change marker leaves, and its link has the new one."""
