@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import zip_longest
@@ -213,7 +214,8 @@ class Dispatcher:
     def _fail(self, batch: list[Waiting], error: Exception) -> None:
         for waiting in batch:
             if not waiting.future.done():
-                waiting.future.set_exception(_copy(error))
+                # One of its own for each who waits: a shared one would gather all their tracebacks.
+                waiting.future.set_exception(copy(error) if isinstance(error, MirrorError) else error)
 
     async def _post(self, batch: list[Waiting], now: float) -> list[Answer | Lost]:
         for waiting in batch:
@@ -352,10 +354,3 @@ def _told_to_wait(answers: list[Answer | Lost], retry_after: str | None) -> list
 def _resolve(waiting: Waiting, outcome: Outcome) -> None:
     if not waiting.future.done():
         waiting.future.set_result(outcome)
-
-
-def _copy(error: Exception) -> Exception:
-    """An error of its own for each who waits: a shared one would gather all their tracebacks."""
-    if isinstance(error, MirrorError):
-        return type(error)(error.message, hint=error.hint, code=error.code)
-    return error

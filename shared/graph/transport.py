@@ -11,6 +11,7 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -71,7 +72,7 @@ class _Renewable:
     async def get_token(self, *scopes: str, **options: Any) -> Any:
         async with self._lock:
             if self._failure and self._clock.monotonic() < self._failed_until:
-                raise _copy(self._failure)
+                raise copy(self._failure)  # a shared one would gather all their tracebacks
             claims = self._claims
             if claims and not options.get("claims"):
                 options["claims"] = claims
@@ -85,7 +86,7 @@ class _Renewable:
         try:
             return await self._inner.get_token(*scopes, **options)
         except SignInError as error:
-            self._failure, self._failed_until = _copy(error), self._clock.monotonic() + _FAILED_SECONDS
+            self._failure, self._failed_until = copy(error), self._clock.monotonic() + _FAILED_SECONDS
             raise
 
 
@@ -139,11 +140,6 @@ class Transport:
                 self._headers = await self._dress()
                 self._fresh_until = self._clock.monotonic() + _DRESSED_SECONDS
         return self._headers
-
-
-def _copy(error: SignInError) -> SignInError:
-    """An error of its own for each who waits: a shared one would gather all their tracebacks."""
-    return SignInError(error.message, hint=error.hint, code=error.code, who=error.who)
 
 
 def _claims_in(answer: Answer) -> str:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from shared.errors import SignInError
+from shared.errors import SignInError, Who
 from shared.graph.answers import Answer, Doubtful, Lost
 from shared.graph.budget import Budgets
 from shared.graph.commons import Commons
@@ -308,14 +308,16 @@ async def test_no_token_is_told_to_all_who_wait() -> None:
     """What the credential raises reaches every caller of the batch, each with an error of its own."""
 
     def refused(entries: list[Entry]) -> Answer:
-        raise SignInError("No token.", hint="Look.", code="SignIn")
+        raise SignInError("No token.", hint="Look.", code="SignIn", who=Who.DEPLOYER)
 
     wire = ScriptedWire(refused)
     async with running(wire) as dispatcher:
         errors = await asyncio.gather(*(dispatcher.request(sub(n)) for n in "abc"), return_exceptions=True)
     assert [type(error) for error in errors] == [SignInError] * 3
     assert len({id(error) for error in errors}) == 3
-    assert {str(error) for error in errors} == {"No token."}
+    assert {(str(error), error.hint, error.code, error.who) for error in errors if isinstance(error, SignInError)} == {
+        ("No token.", "Look.", "SignIn", Who.DEPLOYER)
+    }
 
 
 async def test_a_defect_does_not_leave_anybody_waiting() -> None:
