@@ -452,4 +452,6 @@ async def test_what_was_deleted_or_private_before_the_damage_stays_so(office: Of
     assert (await run(office, DELETE_POLICY="hub")).outcome == "ok"
     assert all(office.names(one) == ["Grace", "Zoe"] for one in EVERYBODY)
     assert office.card(who, "Zoe")["mobilePhone"] == "1"
+    # A private card of the hub, without its link, may get a second one beside it later: docs/operations.md says so.
+    assert who == "hub" or total(await run(office, DELETE_POLICY="hub")) == 0
     await store.close()
